@@ -1,0 +1,47 @@
+"""How good a mask or an answer is: overlap, distances in mm, discrimination, calibration, intervals over patients.
+
+Order of arguments as in scikit-learn: what is true first. Class labels are 0 and 1; 1 is the positive class, which is
+``primary_malignant`` everywhere in spinehub. A figure that is undefined (no positive case, say) is NaN, never a guess.
+"""
+
+from spinehub.metrics.answers import (
+    accuracy,
+    auc,
+    balanced_accuracy,
+    brier,
+    calibration_slope_intercept,
+    sensitivity,
+    specificity,
+)
+from spinehub.metrics.intervals import PairedDifference, bootstrap_interval, paired_difference
+from spinehub.metrics.masks import (
+    dice,
+    empty_mask_pixel_accuracy,
+    gap_closed,
+    hd95_mm,
+    iou,
+    pixel_accuracy,
+    surface_distance_mm,
+    volume_error,
+)
+
+__all__ = [
+    "PairedDifference",
+    "accuracy",
+    "auc",
+    "balanced_accuracy",
+    "bootstrap_interval",
+    "brier",
+    "calibration_slope_intercept",
+    "dice",
+    "empty_mask_pixel_accuracy",
+    "gap_closed",
+    "hd95_mm",
+    "iou",
+    "paired_difference",
+    "pixel_accuracy",
+    "sensitivity",
+    "specificity",
+    "surface_distance_mm",
+    "volume_error",
+]
