@@ -1,0 +1,253 @@
+/* Mouse, keyboard and the viewer's own buttons. Everything here stays in the browser, except a click in seed mode. */
+(function () {
+  "use strict";
+  const NS = (window.spinehub = window.spinehub || {});
+  const CLICK_SLACK_PX = 4, WHEEL_STEP = 40, CINE_MS = 300;
+
+  class Controls {
+    constructor(viewer, canvas) {
+      this.viewer = viewer;
+      this.canvas = canvas;
+      this.root = viewer.element.querySelector(".sh-viewer");
+      this.map = null;
+      this.wheel = 0;
+      this.timer = null;
+      this.root.addEventListener("click", (event) => this.onButton(event));
+      this.root.addEventListener("input", (event) => this.onControl(event));
+      this.listenToMouse();
+      canvas.addEventListener("keydown", (event) => this.onKey(event), true);
+      canvas.addEventListener("keyup", (event) => event.stopImmediatePropagation(), true);
+    }
+
+    control(name) { return this.root.querySelector(`[data-control="${name}"]`); }
+    button(name) { return this.root.querySelector(`[data-action="${name}"]`); }
+    write(name, text) { this.root.querySelector(`[data-text="${name}"]`).textContent = text; }
+
+    /* --- mouse --- */
+
+    listenToMouse() {
+      const canvas = this.canvas;
+      canvas.addEventListener("wheel", (event) => this.onWheel(event), { capture: true, passive: false });
+      canvas.addEventListener("dblclick", (event) => {
+        event.stopImmediatePropagation();
+        if (this.viewer.mode === "browse") this.viewer.resetWindow();
+      }, true);
+      canvas.addEventListener("mousedown", (event) => {
+        this.pressed = { x: event.clientX, y: event.clientY, button: event.button, window: null };
+        if (event.button === 2 && this.viewer.volume) {
+          this.pressed.window = [this.viewer.volume.cal_min, this.viewer.volume.cal_max];
+        }
+      });
+      window.addEventListener("mousemove", (event) => this.onDrag(event));
+      window.addEventListener("mouseup", (event) => this.onRelease(event));
+    }
+
+    onWheel(event) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (!this.viewer.volume) return;
+      this.wheel += event.deltaMode === 0 ? event.deltaY : Math.sign(event.deltaY) * WHEEL_STEP;
+      const steps = Math.trunc(this.wheel / WHEEL_STEP);
+      if (!steps) return;
+      this.wheel -= steps * WHEEL_STEP;
+      const box = this.canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
+      for (let n = 0; n < Math.abs(steps); n++) this.viewer.nv.sliceScroll2D(Math.sign(steps) * 0.01, x, y);
+    }
+
+    onDrag(event) {
+      if (!this.pressed || !this.pressed.window) return;
+      const [low, high] = this.pressed.window, width = high - low;
+      const dx = (event.clientX - this.pressed.x) / 250, dy = (event.clientY - this.pressed.y) / 250;
+      const wide = Math.max(width * 0.02, width * (1 + dx)), level = (low + high) / 2 + width * dy;
+      this.control("window").value = "custom";
+      this.viewer.setWindow(level - wide / 2, level + wide / 2);
+    }
+
+    onRelease(event) {
+      const pressed = this.pressed;
+      this.pressed = null;
+      if (!pressed || pressed.button !== 0 || event.button !== 0 || this.viewer.mode !== "seed") return;
+      const moved = Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y);
+      if (moved > CLICK_SLACK_PX || event.target !== this.canvas || !this.overSlice(event)) return;
+      const { viewer } = this;
+      viewer.trigger("pick", { mm: viewer.crosshairMm(), background: viewer.background });
+      viewer.message("Growing the region …");
+    }
+
+    overSlice(event) {
+      const { nv } = this.viewer, box = this.canvas.getBoundingClientRect(), dpr = nv.uiData.dpr || 1;
+      const x = (event.clientX - box.left) * dpr, y = (event.clientY - box.top) * dpr;
+      return nv.tileIndex(x, y) >= 0 && nv.canvasPos2frac([x, y])[0] >= 0;
+    }
+
+    /* --- keyboard --- */
+
+    onKey(event) {
+      const { viewer } = this, axis = { sagittal: 0, coronal: 1, axial: 2 }[viewer.info?.acquired];
+      const move = (sign) => {
+        const step = [0, 0, 0]; step[axis] = sign;
+        viewer.nv.moveCrosshairInVox(...step);
+      };
+      const actions = {
+        ArrowUp: () => move(1), ArrowDown: () => move(-1), PageUp: () => move(1), PageDown: () => move(-1),
+        ArrowRight: () => viewer.setFrame(viewer.frame + 1), ArrowLeft: () => viewer.setFrame(viewer.frame - 1),
+        " ": () => this.toggleCine(), s: () => this.setMode("seed"), b: () => this.setMode("browse"),
+        r: () => viewer.resetWindow(), d: () => this.press("subtract"), f: () => this.press("fill"),
+        Enter: () => {
+          if (viewer.mode === "seed") viewer.trigger("pick", { mm: viewer.crosshairMm(), background: viewer.background });
+        },
+        Escape: () => this.setMode("browse"),
+      };
+      event.stopImmediatePropagation();
+      const action = event.ctrlKey || event.metaKey || event.altKey ? null : actions[event.key];
+      if (!action || !viewer.volume) return;
+      event.preventDefault();
+      action();
+    }
+
+    /* --- buttons, lists and sliders of the toolbar --- */
+
+    onButton(event) {
+      const name = event.target.closest("[data-action]")?.dataset.action;
+      if (name === "help") { const keys = this.root.querySelector(".sh-keys"); keys.hidden = !keys.hidden; return; }
+      if (name && this.viewer.volume) this.press(name);
+    }
+
+    press(name) {
+      const { viewer } = this;
+      if (name === "browse" || name === "seed") this.setMode(name);
+      if (name === "reset") { this.control("window").value = "auto"; viewer.resetWindow(); }
+      if (name === "subtract") viewer.setSubtraction(!viewer.subtracting);
+      if (name === "fill") viewer.setFill(!viewer.fill);
+      if (name === "render") viewer.setRendering(!viewer.rendering);
+      if (name === "play") this.toggleCine();
+      this.showPressed();
+    }
+
+    setMode(mode) {
+      this.viewer.mode = mode;
+      this.root.dataset.mode = mode;
+      this.showPressed();
+    }
+
+    onControl(event) {
+      const name = event.target.dataset.control, value = event.target.value, { viewer } = this;
+      if (!viewer.volume) return;
+      if (name === "frame") { this.stopCine(); viewer.setFrame(Number(value)); }
+      if (name === "window") this.applyPreset(value);
+      if (name === "overlay") {
+        this.map = viewer.showMap(value, Number(this.control("opacity").value));
+        this.showColourBar();
+        this.readout();
+      }
+      if (name === "opacity") viewer.setMapOpacity(Number(value));
+    }
+
+    applyPreset(name) {
+      const { viewer } = this, [low, high] = viewer.subtracting ? viewer.info.subtraction_window : viewer.info.window;
+      const span = high - low;
+      const presets = {
+        auto: [low, high], narrow: [low + 0.25 * span, low + 0.75 * span], bright: [low + 0.4 * span, high],
+        dark: [low, low + 0.5 * span], wide: [low - 0.25 * span, high + 0.5 * span],
+      };
+      if (presets[name]) viewer.setWindow(...presets[name]);
+    }
+
+    toggleCine() {
+      if (this.timer) { this.stopCine(); return; }
+      if (this.viewer.frameCount < 2) return;
+      this.timer = setInterval(() => {
+        if (!this.root.isConnected) this.stopCine();
+        else if (!document.hidden) this.viewer.setFrame(this.viewer.frame + 1);
+      }, CINE_MS);
+      this.showPressed();
+    }
+
+    stopCine() {
+      clearInterval(this.timer);
+      this.timer = null;
+      this.showPressed();
+    }
+
+    /* --- what the page says --- */
+
+    refresh() {
+      const { viewer } = this, { info } = viewer, overlay = this.control("overlay"), kept = overlay.value;
+      const options = [["", "none"], ...info.maps.map((map) => [map.name, map.label])].map(([value, text]) => {
+        const option = document.createElement("option");
+        option.value = value; option.textContent = text;
+        return option;
+      });
+      overlay.replaceChildren(...options);
+      overlay.value = info.maps.some((map) => map.name === kept) ? kept : "";
+      this.map = viewer.showMap(overlay.value, Number(this.control("opacity").value));
+      const frames = viewer.frameCount > 1;
+      this.root.querySelector(".sh-frames").hidden = !frames;
+      this.button("subtract").hidden = !frames;
+      this.control("frame").max = String(viewer.frameCount - 1);
+      viewer.message("");
+      this.showColourBar(); this.showFrame(); this.showWindow(); this.showPressed(); this.readout();
+    }
+
+    showPressed() {
+      const { viewer } = this;
+      const pressed = {
+        browse: viewer.mode === "browse", seed: viewer.mode === "seed", subtract: viewer.subtracting,
+        fill: viewer.fill, render: viewer.rendering, play: this.timer !== null,
+      };
+      for (const [name, on] of Object.entries(pressed)) this.button(name).setAttribute("aria-pressed", String(on));
+      this.button("play").textContent = this.timer ? "❚❚" : "▶";
+    }
+
+    showFrame() {
+      const { viewer } = this, times = viewer.info.times_s, start = viewer.info.arrival_s;
+      this.control("frame").value = String(viewer.frame);
+      let when = "";
+      if (times && start !== null) {
+        const seconds = Math.round(times[viewer.frame] - start);
+        when = seconds < 0 ? ` · ${-seconds} s before arrival` : ` · ${seconds} s after arrival`;
+      } else if (times) when = ` · ${Math.round(times[viewer.frame])} s`;
+      this.write("frame", `frame ${viewer.frame + 1}/${viewer.frameCount}${when}`);
+    }
+
+    showWindow() {
+      const { cal_min: low, cal_max: high } = this.viewer.volume, show = (x) => Number(x.toPrecision(3));
+      this.write("window", `W ${show(high - low)} L ${show((low + high) / 2)}`);
+    }
+
+    showColourBar() {
+      const bar = this.root.querySelector(".sh-colourbar");
+      bar.hidden = !this.map;
+      if (!this.map) return;
+      const { map } = this, unit = map.unit ? ` ${map.unit}` : "";
+      const lut = this.viewer.nv.colormap(map.colormap), ctx = bar.querySelector("canvas").getContext("2d");
+      const strip = ctx.createImageData(256, 1);
+      strip.data.set(lut.slice(0, 1024));
+      for (let n = 3; n < 1024; n += 4) strip.data[n] = 255;
+      ctx.putImageData(strip, 0, 0);
+      this.write("map", map.label);
+      this.write("map-low", `${Number(map.low.toPrecision(3))}${unit}`);
+      this.write("map-high", `${Number(map.high.toPrecision(3))}${unit}`);
+    }
+
+    readout() {
+      const { viewer } = this;
+      if (!viewer.info || !viewer.volume) return;
+      const mm = viewer.crosshairMm(), index = viewer.crosshairIndex();
+      const vox = viewer.volume.mm2vox([...mm, 1]);
+      const signal = viewer.volume.getValue(vox[0], vox[1], vox[2], viewer.frame);
+      let text = `voxel ${index.join(", ")} · ${mm.map((x) => x.toFixed(1)).join(", ")} mm · `;
+      text += `${viewer.subtracting ? "difference" : "signal"} ${Number(signal.toPrecision(4))}`;
+      if (this.map) {
+        const value = viewer.mapValue(this.map, index), unit = this.map.unit ? ` ${this.map.unit}` : "";
+        text += ` · ${this.map.label} ${value === null ? "not defined" : Number(value.toPrecision(3)) + unit}`;
+      }
+      this.write("readout", text);
+    }
+
+    showTolerance(tolerance, volume_ml, grown) {
+      document.dispatchEvent(new CustomEvent("spinehub:tolerance", { detail: { tolerance, volume_ml, grown } }));
+    }
+  }
+  NS.Controls = Controls;
+})();

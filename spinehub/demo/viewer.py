@@ -1,0 +1,66 @@
+"""The NiiVue viewer as a Gradio component, and the files it is fed.
+
+The browser gets three gzipped NIfTI files per case, all written afresh by the server: the series as int16, the
+parametric maps as levels 1 to 30000 (0: not defined), and the arrival map turned round, so that
+
+    voxel inside  <=>  -arrival >= -tolerance        (both float32)
+
+is the same comparison in the browser and in :meth:`spinehub.growing.Growth.mask`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import FileData, GradioModel
+
+__all__ = ["STATIC", "NiiViewer", "ViewerValue"]
+
+STATIC = Path(__file__).parent / "static"
+_SCRIPTS = ("niivue.umd.js", "nifti.js", "paint.js", "controls.js", "viewer.js")
+_ON_LOAD = """
+const events = ['pick', 'unsupported'];
+window.spinehub.mount(element, props, trigger, watch);
+"""
+
+
+class ViewerValue(GradioModel):
+    """What the viewer shows: files Gradio serves, and plain numbers about them."""
+
+    image: FileData | None = None
+    maps: FileData | None = None
+    arrival: FileData | None = None
+    info: dict[str, Any] = {}
+
+
+class NiiViewer(gr.HTML):
+    """NiiVue with seeds, maps, frames and an instant tolerance.
+
+    Events
+    ------
+    pick
+        The user set a seed: ``mm`` (x, y, z; RAS+) and ``background``.
+    unsupported
+        The browser has no WebGL2.
+    """
+
+    data_model = ViewerValue
+
+    def __init__(self, value: ViewerValue | None = None, **kwargs: Any) -> None:
+        # The template is constant: Gradio evaluates templates as code, so no text of a file may ever reach one.
+        super().__init__(
+            value=value,
+            html_template=(STATIC / "viewer.html").read_text(encoding="utf-8"),
+            js_on_load=_ON_LOAD,
+            apply_default_css=False,
+            head="".join(f'<script src="gradio_api/file={STATIC / name}"></script>' for name in _SCRIPTS),
+            **kwargs,
+        )
+
+    def preprocess(self, payload: ViewerValue | None) -> ViewerValue | None:
+        """Hand on what the browser holds; no handler reads it."""
+        return payload
+
+    def postprocess(self, value: ViewerValue | None) -> ViewerValue | None:
+        """Hand on what a handler made; Gradio turns the paths into addresses."""
+        return value
