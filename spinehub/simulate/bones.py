@@ -1,0 +1,248 @@
+"""Painting the spine itself: canal and cord, vertebral bodies and discs, arches and processes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinehub.simulate.anatomy import LEVEL_SIZES, LEVELS, region_of
+from spinehub.simulate.canvas import Canvas, rounded, soft
+from spinehub.simulate.spine import Located, SpineGeometry
+
+__all__ = ["Block", "paint_bodies", "paint_canal", "paint_discs", "paint_posterior"]
+
+_Array = NDArray[np.float32]
+_CORTEX_MM = 0.7
+_ENDPLATE_DIP_MM = {"C": 0.6, "T": 1.2, "L": 2.0, "S": 0.3}
+_PEDICLE_MM = {"C": 5.5, "T": 6.5, "L": 10.0, "S": 12.0}
+_REGION_OF_LEVEL = [region_of(level) for level in LEVELS]
+
+
+@dataclass(eq=False)
+class Block:
+    """What a painter needs: points, geometry, textures, and the canvas it changes.
+
+    Parameters
+    ----------
+    points
+        ``(N,)`` points of one slice, sub-slices one after the other.
+    geometry
+        The spine.
+    width_mm
+        Width of a soft edge.
+    fields
+        Name to ``(N,)`` smooth random field of about unit variance.
+    canvas
+        Receives the tissues.
+    bone, disc, canal
+        ``(N,)`` shares kept for the lesion: where bone, disc, canal are.
+    """
+
+    points: Located
+    geometry: SpineGeometry
+    width_mm: float
+    fields: dict[str, _Array]
+    canvas: Canvas
+    bone: _Array
+    disc: _Array
+    canal: _Array
+
+    def table(self, name: str, where: NDArray[np.intp]) -> _Array:
+        """Values of a table of the spine at some of the points."""
+        values: _Array = self.geometry.tables[name][self.points.index[where]]
+        return values
+
+    def marrow(self, where: NDArray[np.intp], level: NDArray[np.int16]) -> dict[str, _Array | float]:
+        """Marrow as fat and water by age, level and texture."""
+        anatomy = self.geometry.anatomy
+        shift = np.array(anatomy.marrow_fat_shift, dtype=np.float32)[level]
+        texture = np.float32(anatomy.marrow_texture) * (self.fields["marrow"][where] + 0.5 * self.fields["fine"][where])
+        fat = np.clip(np.float32(anatomy.marrow_fat) + shift + texture, 0.03, 0.92)
+        return {"fat": fat, "marrow": 1.0 - fat}
+
+
+def _per_level(values: dict[str, float]) -> _Array:
+    return np.array([values[region] for region in _REGION_OF_LEVEL], dtype=np.float32)
+
+
+def paint_canal(block: Block) -> None:
+    """Cord or cauda, CSF, and what lies between the thecal sac and the canal's wall."""
+    points, geometry = block.points, block.geometry
+    where = np.flatnonzero((points.u < 3.0) & (points.u > -34.0) & (np.abs(points.x) < 22.0))
+    if not where.size:
+        return
+    p, width = points.take(where), block.width_mm
+    half_depth = block.table("canal_depth", where) / 2.0
+    half_width = block.table("canal_width", where) / 2.0
+    behind = p.u + half_depth + 1.0
+    radial = np.sqrt((p.x / half_width) ** 2 + (behind / half_depth) ** 2)
+    inside = soft((radial - 1.0) * half_depth, width)
+    block.canal[where] = inside
+    fat = np.float32(geometry.anatomy.epidural_fat)
+    sac_depth, sac_width = half_depth * (0.92 - 0.16 * fat), half_width * 0.86
+    ahead = behind - half_depth * 0.10 * fat
+    sac = soft((np.sqrt((p.x / sac_width) ** 2 + (ahead / sac_depth) ** 2) - 1.0) * sac_depth, width) * inside
+    sac *= p.s > geometry.level_s[LEVELS.index("S2")]
+    cord_depth, cord_width = block.table("cord_depth", where) / 2.0, block.table("cord_width", where) / 2.0
+    has_cord = cord_depth > 0.6
+    cord_depth, cord_width = np.maximum(cord_depth, 0.6), np.maximum(cord_width, 0.6)
+    cord_radial = np.sqrt((p.x / cord_width) ** 2 + (ahead / cord_depth) ** 2)
+    cord = soft((cord_radial - 1.0) * cord_depth, width) * has_cord * sac
+    block.canvas.paint(cord, {"cord": 1.0}, where)
+    roots = np.where(has_cord, 0.04, 0.42 * np.clip(0.6 - ahead / sac_depth, 0.0, 1.0)).astype(np.float32)
+    roots = np.clip(roots * (1.0 + 0.5 * block.fields["streak"][where]), 0.0, 0.9)
+    block.canvas.paint(sac, {"csf": 1.0 - roots, "cord": roots}, where)
+    plexus = np.where(p.u > -half_depth, 0.45, 0.12).astype(np.float32)
+    filling = np.clip(fat * (1.0 - plexus), 0.1, 1.0)
+    rest = 1.0 - filling
+    block.canvas.paint(
+        inside, {"fat": filling, "vein": rest * plexus, "ligament": rest * (0.9 - plexus)}, where
+    )
+
+
+def body_distance(geometry: SpineGeometry, p: Located, level: NDArray[np.int16]) -> tuple[_Array, _Array, _Array]:
+    """Signed distance to the vertebral body of `level`, with height and depth in the body's own frame.
+
+    Returns
+    -------
+    distance, up, forward
+        Each ``(N,)`` float32 mm; `up` from the body's middle, `forward` from its back wall.
+    """
+    wall = geometry.wall_yz.astype(np.float32)
+    sin, cos = (np.asarray(f(geometry.tilt), dtype=np.float32)[level] for f in (np.sin, np.cos))
+    dy, dz = p.y - wall[level, 0], p.z - wall[level, 1]
+    up, forward = dy * sin + dz * cos, dy * cos - dz * sin
+    half_height = (geometry.height / 2.0).astype(np.float32)[level]
+    half_depth = (geometry.depth / 2.0).astype(np.float32)[level]
+    half_width = (geometry.width / 2.0).astype(np.float32)[level]
+    relative = np.clip(up / half_height, -1.2, 1.2)
+    waist = 1.0 - 0.09 * (1.0 - relative**2)
+    lateral2 = (p.x / (half_width * waist)) ** 2
+    # The back wall is slightly hollow; the front wall is waisted.
+    hollow = 0.10 * half_depth * np.maximum(1.0 - 2.0 * lateral2, 0.0)
+    middle = forward - half_depth - 0.5 * hollow
+    depth2 = (middle / (half_depth * np.where(middle > 0, waist, 1.0) - 0.5 * hollow)) ** 2
+    radial = np.sqrt(np.maximum(lateral2 + depth2 - 0.55 * np.minimum(lateral2 * depth2, 1.0), 0.0))
+    dip = _per_level(_ENDPLATE_DIP_MM)[level] * np.maximum(1.0 - radial**2, 0.0)
+    front = np.clip(middle / half_depth, -1.0, 1.0)
+    wedge = np.where(level == geometry.index_level, 0.4 * geometry.anatomy.collapse, 0.0).astype(np.float32)
+    end = np.abs(up) - half_height * (1.0 - wedge * front) + dip
+    return rounded((radial - 1.0) * half_depth, end, 1.6), up, forward
+
+
+def paint_bodies(block: Block) -> None:
+    """Vertebral bodies: cortex and endplates around marrow, with the basivertebral vein."""
+    points, geometry = block.points, block.geometry
+    reach = geometry.tables["depth"][points.index] + 4.0
+    half = geometry.tables["width"][points.index] * 0.5 + 4.0
+    where = np.flatnonzero((points.u > -5.0) & (points.u < reach) & (np.abs(points.x) < half))
+    if not where.size:
+        return
+    p = points.take(where)
+    level = geometry.level_at[p.index]
+    distance, up, forward = body_distance(geometry, p, level)
+    whole = soft(distance, block.width_mm)
+    inner = soft(distance + _CORTEX_MM, block.width_mm)
+    block.bone[where] = np.maximum(block.bone[where], whole)
+    notch = 2.0 * (1.0 - forward / (0.75 * geometry.depth.astype(np.float32)[level]))
+    vein = soft(np.maximum(np.abs(up) - np.maximum(notch, 0.0), np.abs(p.x) - 4.0), block.width_mm) * (notch > 0)
+    vein *= (inner > 0) & (level < LEVELS.index("S1")) & (level > 0)
+    block.canvas.paint(vein * whole, {"vein": 0.45, "fat": 0.35, "ligament": 0.2}, where)
+    block.canvas.paint(inner, block.marrow(where, level), where)
+    block.canvas.paint(whole, {"bone": 0.85, "ligament": 0.15}, where)
+
+
+def paint_discs(block: Block) -> None:
+    """Discs by degeneration: watery and tall when young, dark, low and bulging when dry; ligaments around them."""
+    points, geometry = block.points, block.geometry
+    depth = geometry.tables["depth"][points.index]
+    where = np.flatnonzero((points.u > -4.0) & (points.u < depth + 6.0) & (np.abs(points.x) < 30.0))
+    if not where.size:
+        return
+    p, depth = points.take(where), depth[where]
+    level = geometry.level_at[p.index]
+    below = np.where(p.s < geometry.level_s.astype(np.float32)[level], level, level - 1)
+    below = np.clip(below, 0, len(LEVELS) - 2)
+    grade = np.array(geometry.anatomy.disc_grade, dtype=np.float32)[below]
+    half_width = block.table("width", where) * 0.5
+    middle = p.u - depth * 0.5
+    lateral2, depth2 = (p.x / half_width) ** 2, (middle / (depth * 0.5)) ** 2
+    radial = np.sqrt(lateral2 + depth2 - 0.55 * np.minimum(lateral2 * depth2, 1.0))
+    outward = (radial - 1.0) * depth * 0.5
+    along = np.abs(p.s - geometry.disc_s.astype(np.float32)[below])
+    half_height = geometry.disc.astype(np.float32)[below] * 0.5
+    disc = soft(rounded(outward - 0.4 - 1.4 * grade, along - half_height - 3.0, 1.5), block.width_mm)
+    block.disc[where] = disc
+    outer = np.clip((radial - 0.62) * 3.0, 0.0, 1.0)
+    young = (1.0 - grade) * (1.0 - 0.55 * outer)
+    dry = (1.0 - young) * (1.0 - 0.5 * outer)
+    block.canvas.paint(disc, {"disc_young": young, "disc_dry": dry, "ligament": 1.0 - young - dry}, where)
+    band = soft(np.maximum(outward - 1.6, np.abs(p.x) - half_width * 0.6), block.width_mm)
+    block.canvas.paint(band, {"ligament": 0.8, "fat": 0.2}, where)
+
+
+def paint_posterior(block: Block) -> None:
+    """Pedicles, laminae, articular pillars, transverse and spinous processes, and the ligaments between them."""
+    points, geometry = block.points, block.geometry
+    where = np.flatnonzero((points.u < 6.0) & (points.u > -75.0) & (np.abs(points.x) < 46.0))
+    if not where.size:
+        return
+    distance, level = _posterior_distance(block, where)
+    whole, inner = soft(distance, block.width_mm), soft(distance + 1.2, block.width_mm)
+    block.bone[where] = np.maximum(block.bone[where], whole)
+    block.canvas.paint(inner, block.marrow(where, level), where)
+    block.canvas.paint(whole, {"bone": 0.8, "ligament": 0.2}, where)
+    p = points.take(where)
+    canal_depth = block.table("canal_depth", where)
+    behind = -p.u - canal_depth
+    tip = np.interp(level, np.arange(len(LEVELS)), LEVEL_SIZES.spinous_length * geometry.anatomy.size)
+    midline = soft(np.maximum(np.abs(p.x) - 2.2, np.maximum(behind - tip.astype(np.float32), -behind)), block.width_mm)
+    streak = np.clip(0.45 + 0.2 * block.fields["muscle"][where], 0.1, 0.8)
+    block.canvas.paint(midline, {"ligament": 0.8 * (1.0 - streak), "fat": streak, "muscle": 0.2 * (1.0 - streak)}, where)
+    flavum = soft(np.maximum(np.abs(behind - 2.5) - 2.0, np.abs(p.x) - 9.0), block.width_mm)
+    block.canvas.paint(flavum, {"ligament": 0.7, "fat": 0.3}, where)
+    gap = soft(np.maximum(np.maximum(p.u - 1.0, -p.u - canal_depth * 0.8), np.abs(p.x) - 18.0), block.width_mm)
+    block.canvas.paint(gap, {"fat": 0.85, "vein": 0.15}, where)
+
+
+def _posterior_distance(block: Block, where: NDArray[np.intp]) -> tuple[_Array, NDArray[np.int16]]:
+    geometry, p = block.geometry, block.points.take(where)
+    half_depth = block.table("canal_depth", where) * 0.5
+    half_width = block.table("canal_width", where) * 0.5
+    behind = -p.u - 2.0 * half_depth - 1.0
+    drop = block.table("drop", where)
+    lift = np.where(np.abs(p.x) < 6.0, drop, 0.35) * np.maximum(behind, 0.0)
+    row = geometry.rows_at_arc(p.s + lift)
+    level = geometry.level_at[row]
+    per_level = {
+        "length": LEVEL_SIZES.spinous_length * geometry.anatomy.size,
+        "tall": LEVEL_SIZES.spinous_height * geometry.anatomy.size * 0.5,
+        "height": geometry.height,
+        "pitch": geometry.height + geometry.disc,
+        "s": geometry.level_s,
+    }
+    at = {name: values.astype(np.float32)[level] for name, values in per_level.items()}
+    phase = p.s + lift - at["s"]
+    side = np.abs(p.x)
+    # Spinous process: a plate that widens to its tip.
+    plate = np.maximum(side - 2.6 - 0.05 * behind, np.abs(phase + 0.22 * at["height"]) - at["tall"] - 0.04 * behind)
+    spinous = np.maximum(rounded(plate, behind - at["length"], 2.0), -behind - 1.0)
+    # Lamina: back half of a ring around the canal, one shingle per level.
+    ring = np.sqrt((p.x / half_width) ** 2 + ((p.u + half_depth + 1.0) / half_depth) ** 2)
+    outward = (ring - 1.0) * half_depth
+    shell = np.abs(outward - 3.2) - 2.8
+    lamina = np.maximum(shell, np.abs(phase + 0.2 * at["height"] + 0.5 * (outward - 3.0)) - 0.33 * at["pitch"])
+    lamina = np.maximum(lamina, p.u + 1.3 * half_depth)
+    thick = _per_level(_PEDICLE_MM)[level]
+    pillar_side = np.abs(side - half_width - 0.5 * thick) - 0.5 * thick
+    pedicle = rounded(pillar_side, np.abs(phase - 0.2 * at["height"]) - 0.26 * at["height"], 1.5)
+    pedicle = np.maximum(pedicle, np.maximum(p.u - 4.0, -p.u - 1.6 * half_depth))
+    pillar = np.maximum(pillar_side - 2.0, np.abs(p.u + 1.9 * half_depth + 3.0) - 5.0)
+    joint = np.abs(phase + 0.5 * at["pitch"] + 0.9 * (p.u + 1.9 * half_depth + 3.0))
+    pillar = np.maximum(pillar, 1.0 - joint)
+    transverse = np.maximum(
+        np.sqrt((p.u + 1.6 * half_depth) ** 2 + (phase - 0.15 * at["height"]) ** 2) - 4.5,
+        np.maximum(half_width + thick - side, side - half_width - thick - 18.0),
+    )
+    distance = np.minimum(np.minimum(spinous, lamina), np.minimum(pedicle, np.minimum(pillar, transverse)))
+    return np.asarray(distance, dtype=np.float32), level

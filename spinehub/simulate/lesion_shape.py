@@ -1,0 +1,234 @@
+"""Where a lesion lies and what it is made of inside, voxel by voxel.
+
+The lesion is the set of points with the lowest *cost*: distance from its lobes in mm, bumps, and penalties where it
+would have to leave bone, cross a disc or enter the canal. The cut is set so that the drawn volume is met exactly,
+whatever the shape, so that volume cannot tell the classes apart.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, label
+
+from spinehub.simulate.anatomy import LEVELS
+from spinehub.simulate.canvas import smooth_field
+from spinehub.simulate.protocol import spine_affine
+from spinehub.simulate.recipe import CaseRecipe, LesionRecipe, zone_factors
+from spinehub.simulate.scene import SUB_SLICES, Scene
+from spinehub.simulate.spine import SpineGeometry
+
+__all__ = ["LesionMaps", "lesion_maps"]
+
+_Array = NDArray[np.float32]
+_Box = tuple[slice, slice, slice]
+_LEAVING_BONE_MM = {"none": 12.0, "small": 4.0, "large": 0.5}
+_DISC_MM, _CANAL_MM, _CORD_MM, _VESSEL_MM, _AIR_MM = 14.0, 6.0, 60.0, 20.0, 400.0
+_MASS_RADIUS = {"none": 0.0, "small": 0.55, "large": 0.85}
+_SEPTUM = 0.16
+_SEPTUM_LOG_KTRANS, _SEPTUM_DENSITY = -1.2, 0.6
+_TEXTURE_TOP = 0.90
+"""The drawn Ktrans is that of the hot-spot tissue: this quantile of the texture."""
+
+
+@dataclass(frozen=True, eq=False)
+class LesionMaps:
+    """A lesion on a box of the voxel grid; arrays have the shape of the box.
+
+    Parameters
+    ----------
+    box
+        Slices of the volume.
+    share
+        Share of each voxel that is lesion.
+    log_ktrans
+        Logarithm of Ktrans over that of the hot-spot tissue.
+    necrosis, matrix
+        Shares of the lesion's part.
+    density
+        Factor on the proton density: below 1 in fibrous septa.
+    """
+
+    box: _Box
+    share: _Array
+    log_ktrans: _Array
+    necrosis: _Array
+    matrix: _Array
+    density: _Array
+
+
+def lesion_maps(recipe: CaseRecipe, lesion: LesionRecipe, geometry: SpineGeometry, scene: Scene) -> LesionMaps:
+    """Shape and inner structure of one lesion in its scene."""
+    centres, radii = _lobes(lesion, geometry)
+    box = _box_around(recipe, centres, radii, lesion)
+    points = _box_points(recipe, box)
+    rng = np.random.default_rng(lesion.shape_seed)
+    cost = _lobe_cost(points, centres, radii, lesion)
+    shape = tuple(int(part.stop - part.start) for part in box)
+    spacing = recipe.protocol.spacing_mm
+    bumps = smooth_field(rng, shape, spacing, (lesion.lobulation_length_mm,) * 3)  # type: ignore[arg-type]
+    cost += lesion.lobulation_mm * bumps[..., None]
+    cost += _penalty(lesion, scene, box)
+    share = _cut(cost, lesion, spacing)
+    return _inside(recipe, lesion, box, share)
+
+
+def lesion_centre(lesion: LesionRecipe, geometry: SpineGeometry) -> NDArray[np.float64]:
+    """Centre of the lesion's main lobe in the vertebra's frame: right, in front of the back wall, up; mm."""
+    level = LEVELS.index(lesion.level)
+    half_width, depth, height = geometry.width[level] / 2.0, geometry.depth[level], geometry.height[level]
+    canal = float(np.interp(geometry.level_s[level], *_rising(geometry, "canal_depth")))
+    a, b, c = lesion.offset
+    side = np.copysign(1.0, a)
+    if lesion.signs.site == "posterior":
+        return np.array([9.0 * a, -canal - 8.0 - 5.0 * b, -0.2 * height + 4.0 * c])
+    if lesion.signs.site == "body_posterior":
+        return np.array([side * 0.45 * half_width, depth * (0.22 + 0.12 * b), 0.15 * height * c])
+    across = 0.18 * a if lesion.signs.site == "body_central" else side * (0.42 + 0.13 * abs(a))
+    return np.array([across * half_width, depth * (0.5 + 0.2 * b), 0.22 * height * c])
+
+
+def _rising(geometry: SpineGeometry, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return geometry.tables["s"], geometry.tables[name]
+
+
+def _to_spine_frame(local: NDArray[np.float64], level: int, geometry: SpineGeometry) -> NDArray[np.float64]:
+    """Points ``(n, 3)`` of a vertebra's frame in the spine frame."""
+    sin, cos = np.sin(geometry.tilt[level]), np.cos(geometry.tilt[level])
+    y = geometry.wall_yz[level, 0] + local[:, 1] * cos + local[:, 2] * sin
+    z = geometry.wall_yz[level, 1] - local[:, 1] * sin + local[:, 2] * cos
+    return np.stack([local[:, 0], y, z], axis=1)
+
+
+def _lobes(lesion: LesionRecipe, geometry: SpineGeometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centres ``(n, 3)`` in the spine frame and radii ``(n,)`` of the lobes, the main one first."""
+    rng = np.random.default_rng(lesion.shape_seed ^ 1)
+    radius = lesion.diameter_mm / 2.0
+    main = lesion_centre(lesion, geometry)
+    directions = rng.normal(size=(5, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    sizes = rng.uniform(0.5, 0.8, 5)
+    centres = [main, *(main + 0.5 * radius * direction for direction in directions[: lesion.lobes - 1])]
+    radii = [radius, *(radius * size for size in sizes[: lesion.lobes - 1])]
+    level = LEVELS.index(lesion.level)
+    side = np.copysign(1.0, lesion.offset[0])
+    if lesion.signs.site == "body_posterior":
+        canal = float(np.interp(geometry.level_s[level], *_rising(geometry, "canal_width")))
+        centres.append(np.array([side * (0.5 * canal + 4.0), -0.6 * radius - 4.0, 0.1 * geometry.height[level]]))
+        radii.append(0.75 * radius)
+    reach = _MASS_RADIUS[lesion.signs.soft_tissue_mass]
+    if reach > 0:
+        angle = np.deg2rad(lesion.mass_direction_deg)
+        outward = np.array([np.cos(angle), np.sin(angle), 0.0])
+        edge = np.array([0.9 * geometry.width[level] / 2.0, 0.6 * geometry.depth[level], 0.0])
+        middle = np.array([0.0, 0.5 * geometry.depth[level], main[2]])
+        if lesion.signs.site == "posterior":
+            middle, edge = main, np.array([radius, radius, 0.0])
+        target = middle + outward * edge
+        centres.append(target + (main - target) * 0.25)
+        radii.append(reach * radius)
+    return _to_spine_frame(np.array(centres), level, geometry), np.array(radii)
+
+
+def _box_around(
+    recipe: CaseRecipe, centres: NDArray[np.float64], radii: NDArray[np.float64], lesion: LesionRecipe
+) -> _Box:
+    inverse = np.linalg.inv(spine_affine(recipe.protocol))
+    reach = radii + 0.45 * lesion.diameter_mm + 8.0
+    corners = np.concatenate([centres + sign * reach[:, None] for sign in (-1.0, 1.0)])
+    low_high = np.array([[*corners.min(axis=0)], [*corners.max(axis=0)]])
+    eight = np.array(np.meshgrid(*low_high.T, indexing="ij")).reshape(3, -1)
+    voxels = inverse[:3, :3] @ eight + inverse[:3, 3:]
+    first = np.clip(np.floor(voxels.min(axis=1)), 0, np.array(recipe.protocol.matrix) - 2).astype(int)
+    last = np.minimum(np.ceil(voxels.max(axis=1)) + 1, recipe.protocol.matrix).astype(int)
+    a, b, c = (slice(int(start), int(max(stop, start + 1))) for start, stop in zip(first, last, strict=True))
+    return a, b, c
+
+
+def _box_points(recipe: CaseRecipe, box: _Box) -> _Array:
+    """``(3, I, J, K, SUB_SLICES)`` positions in the spine frame."""
+    affine = spine_affine(recipe.protocol)
+    i, j, k = (np.arange(part.start, part.stop, dtype=np.float64) for part in box)
+    depth = k[:, None] + (np.arange(SUB_SLICES) + 0.5) / SUB_SLICES - 0.5
+    return np.stack(
+        [
+            affine[axis, 0] * i[:, None, None, None]
+            + affine[axis, 1] * j[None, :, None, None]
+            + affine[axis, 2] * depth[None, None]
+            + affine[axis, 3]
+            for axis in range(3)
+        ]
+    ).astype(np.float32)
+
+
+def _lobe_cost(
+    points: _Array, centres: NDArray[np.float64], radii: NDArray[np.float64], lesion: LesionRecipe
+) -> _Array:
+    """Smooth union of ellipsoids: distance from the surface of the nearest lobe in mm."""
+    blend = np.float32(0.12 * lesion.diameter_mm)
+    total = np.zeros(points.shape[1:], dtype=np.float32)
+    stretch = np.array(lesion.elongation, dtype=np.float32)[:, None, None, None, None]
+    for centre, radius in zip(centres.astype(np.float32), radii.astype(np.float32), strict=True):
+        scaled = (points - centre[:, None, None, None, None]) / stretch
+        distance = np.sqrt(np.einsum("a...,a...->...", scaled, scaled)) - radius
+        total += np.exp(-np.clip(distance / blend, -12.0, 30.0))
+    return np.asarray(-blend * np.log(np.maximum(total, 1e-30)), dtype=np.float32)
+
+
+def _penalty(lesion: LesionRecipe, scene: Scene, box: _Box) -> _Array:
+    bone, disc, canal = (part[box].astype(np.float32) for part in (scene.bone, scene.disc, scene.canal))
+    shares = scene.shares
+    tissue = np.sum([share[box] for share in shares.values()], axis=0)
+    flat = _CORD_MM * shares["cord"][box] + _VESSEL_MM * shares["artery"][box] + _AIR_MM * np.clip(1.0 - tissue, 0.0, 1.0)
+    penalty = _LEAVING_BONE_MM[lesion.signs.soft_tissue_mass] * (1.0 - np.maximum(bone, disc))
+    penalty += _DISC_MM * lesion.disc_sparing * disc + _CANAL_MM * canal + flat[..., None]
+    return np.asarray(penalty, dtype=np.float32)
+
+
+def _cut(cost: _Array, lesion: LesionRecipe, spacing_mm: tuple[float, float, float]) -> _Array:
+    """Share of each voxel below the cost that gives the drawn volume; only the largest piece is kept."""
+    volume = np.pi / 6.0 * lesion.diameter_mm**3
+    points = int(round(volume * SUB_SLICES / float(np.prod(spacing_mm))))
+    level = np.partition(cost.ravel(), min(points, cost.size - 1))[min(points, cost.size - 1)]
+    width = max(lesion.margin_mm, 0.8 * spacing_mm[0])
+    share = np.clip(0.5 - (cost - level) / np.float32(width), 0.0, 1.0).mean(axis=3)
+    pieces, count = label(share > 0.05)
+    if count > 1:
+        sizes = np.bincount(pieces.ravel(), weights=share.ravel())
+        sizes[0] = 0.0
+        share[pieces != int(np.argmax(sizes))] = 0.0
+    return np.asarray(share, dtype=np.float32)
+
+
+def _inside(recipe: CaseRecipe, lesion: LesionRecipe, box: _Box, share: _Array) -> LesionMaps:
+    rng = np.random.default_rng(lesion.texture_seed)
+    spacing = recipe.protocol.spacing_mm
+    solid = share >= 0.5
+    depth = distance_transform_edt(solid, sampling=spacing).astype(np.float32)
+    grain = float(rng.uniform(5.0, 11.0))
+    coarse = max(0.35 * lesion.diameter_mm, 8.0)
+    texture, lumps, dead, sheets = (
+        smooth_field(rng, share.shape, spacing, (length,) * 3) for length in (grain, 0.8 * grain, coarse, 11.0)
+    )
+    top = np.quantile(texture[solid], _TEXTURE_TOP) if solid.any() else 0.0
+    zones = zone_factors(lesion.signs)
+    rim = np.clip((lesion.rim_mm - depth) / (0.5 * lesion.rim_mm) + 0.5, 0.0, 1.0)
+    log_ktrans = lesion.signs.unevenness * (texture - top)
+    log_ktrans += rim * np.float32(np.log(zones["rim"])) + (1.0 - rim) * np.float32(np.log(zones["core"]))
+    density = np.ones_like(share)
+    if lesion.signs.septa == "yes":
+        septum = np.clip(1.5 - np.abs(sheets) / _SEPTUM, 0.0, 1.0)
+        log_ktrans += np.float32(_SEPTUM_LOG_KTRANS) * septum
+        density -= np.float32(1.0 - _SEPTUM_DENSITY) * septum
+    core = solid & (depth > 0.5 * lesion.rim_mm)
+    necrosis = _patches(dead + depth / np.float32(coarse), core, lesion.necrosis) * (depth > 0.4 * lesion.rim_mm)
+    matrix = _patches(lumps, solid, lesion.matrix)
+    return LesionMaps(box, share, log_ktrans.astype(np.float32), necrosis.astype(np.float32), matrix, density)
+
+
+def _patches(field: _Array, where: NDArray[np.bool_], share: float) -> _Array:
+    """Soft patches over the highest part of a field, covering `share` of `where`."""
+    if share <= 0 or not where.any():
+        return np.zeros_like(field)
+    level = np.quantile(field[where], 1.0 - share)
+    return np.asarray(np.clip((field - level) * 3.0 + 0.5, 0.0, 1.0), dtype=np.float32)

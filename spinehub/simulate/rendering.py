@@ -1,0 +1,137 @@
+"""From a recipe to a case: deterministic, no chance left."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinehub.case import Case, Lesion
+from spinehub.series import DynamicSeries, Protocol
+from spinehub.simulate.artefacts import add_ghosts, add_rician_noise, coil_sensitivity, moved
+from spinehub.simulate.lesion_shape import LesionMaps, lesion_maps
+from spinehub.simulate.protocol import protocol_grid
+from spinehub.simulate.recipe import NECROSIS_KTRANS_FACTOR, NECROSIS_T1_FACTOR, CaseRecipe, LesionRecipe
+from spinehub.simulate.scene import Scene, paint_scene
+from spinehub.simulate.signal import fat_phase, frame_times
+from spinehub.simulate.spine import SpineGeometry
+from spinehub.simulate.tissues import WATER_TISSUES, Tissue, fat_level, tissue_curves, tissue_table
+from spinehub.volume import Grid, Mask
+
+__all__ = ["ideal_frames", "lesion_tissue", "render", "render_twin"]
+
+_Array = NDArray[np.float32]
+_LOG_KTRANS_NODES = np.arange(-5.0, 1.76, 0.25)
+_MATRIX_TISSUE = Tissue(0.5, 0.0012, 0.30)
+"""Mineralised matrix: few mobile protons that decay at once (assumed)."""
+
+
+def render(recipe: CaseRecipe) -> Case:
+    """Render a case: the same recipe gives the same bytes."""
+    return _render(recipe, with_lesions=True)
+
+
+def render_twin(recipe: CaseRecipe) -> Case:
+    """Render the same person, examination and noise without any lesion."""
+    return _render(recipe, with_lesions=False)
+
+
+def _render(recipe: CaseRecipe, *, with_lesions: bool) -> Case:
+    geometry = SpineGeometry(recipe.anatomy)
+    scene = paint_scene(recipe, geometry)
+    maps = [lesion_maps(recipe, lesion, geometry, scene) for lesion in recipe.lesions] if with_lesions else []
+    vessels = scene.shares["artery"] + 0.5 * scene.shares["csf"]
+    frames = ideal_frames(recipe, scene, maps)
+    grid = protocol_grid(recipe.protocol)
+    series = DynamicSeries(
+        np.moveaxis(_received(recipe, frames, vessels), 0, 3),
+        grid,
+        times_s=frame_times(recipe.protocol),
+        protocol=Protocol(
+            repetition_time_s=recipe.protocol.repetition_time_s,
+            echo_time_s=recipe.protocol.echo_time_s,
+            flip_angle_deg=recipe.protocol.flip_angle_deg,
+            field_strength_t=recipe.protocol.field_strength_t,
+        ),
+    )
+    lesions = tuple(_lesion(part, drawn, grid) for part, drawn in zip(maps, recipe.lesions, strict=False))
+    return Case(
+        case_id=recipe.case_id,
+        patient_id=recipe.case_id.replace("sim", "simulated", 1),
+        series=series,
+        lesions=lesions,
+        age_years=recipe.patient.age_years,
+        sex=recipe.patient.sex,
+        origin="simulated",
+        recipe=recipe.to_dict(),
+    )
+
+
+def _lesion(maps: LesionMaps, drawn: LesionRecipe, grid: Grid) -> Lesion:
+    voxels = np.zeros(grid.shape, dtype=bool)
+    voxels[maps.box] = maps.share >= 0.5
+    return Lesion(Mask(voxels, grid), level=drawn.level, diagnosis=drawn.diagnosis, histology=drawn.histology)
+
+
+def lesion_tissue(lesion: LesionRecipe, ktrans_per_min: float) -> Tissue:
+    """Viable tissue of a lesion at one Ktrans."""
+    signs = lesion.signs
+    density = lesion.proton_density * (1.0 - lesion.fat)
+    return Tissue(lesion.t1_s, lesion.t2s_s, density, ktrans_per_min, signs.ve, signs.vp, lesion.delay_s)
+
+
+def ideal_frames(recipe: CaseRecipe, scene: Scene, maps: list[LesionMaps]) -> _Array:
+    """Noiseless magnitude before coil, motion and noise: ``(T, I, J, K)`` float32, per unit of gain."""
+    table = tissue_table(recipe)
+    curves = tissue_curves(recipe, [table[name] for name in WATER_TISSUES]).astype(np.float32)
+    matrix = recipe.protocol.matrix
+    stacked = np.stack([scene.shares[name].reshape(-1) for name in WATER_TISSUES])
+    frames = (curves.T @ stacked).reshape(-1, *matrix)
+    del stacked
+    fat = scene.shares["fat"] * np.float32(fat_level(recipe))
+    for part, lesion in zip(maps, recipe.lesions, strict=True) if maps else ():
+        inside = (slice(None), *part.box)
+        frames[inside] *= 1.0 - part.share
+        frames[inside] += _lesion_frames(recipe, lesion, part)
+        fat[part.box] = fat[part.box] * (1.0 - part.share) + part.share * np.float32(lesion.fat * fat_level(recipe))
+    phase = fat_phase(recipe.protocol.echo_time_s, recipe.protocol.field_strength_t)
+    in_phase, quadrature = fat * np.float32(np.cos(phase)), (fat * np.float32(np.sin(phase))) ** 2
+    for frame in frames:
+        frame += in_phase
+        np.multiply(frame, frame, out=frame)
+        frame += quadrature
+        np.sqrt(frame, out=frame)
+    return frames
+
+
+def _lesion_frames(recipe: CaseRecipe, lesion: LesionRecipe, maps: LesionMaps) -> _Array:
+    """``(T, box)`` signal of the lesion's part of each voxel; Ktrans varies by voxel through a table of curves."""
+    hot = lesion.signs.ktrans_per_min
+    tissues = [lesion_tissue(lesion, hot * float(np.exp(node))) for node in _LOG_KTRANS_NODES]
+    dead = lesion_tissue(lesion, hot * NECROSIS_KTRANS_FACTOR)
+    necrotic = Tissue(dead.t1_s * NECROSIS_T1_FACTOR, dead.t2s_s, dead.proton_density, dead.ktrans_per_min, dead.ve)
+    curves = tissue_curves(recipe, [*tissues, necrotic, _MATRIX_TISSUE]).astype(np.float32)
+    where = maps.share > 0
+    place = (maps.log_ktrans[where] - np.float32(_LOG_KTRANS_NODES[0])) / np.float32(0.25)
+    place = np.clip(place, 0.0, len(_LOG_KTRANS_NODES) - 1.001)
+    node = place.astype(np.int32)
+    part = (place - node)[None]
+    table = curves[: len(tissues)]
+    alive = table.T[:, node] * (1.0 - part) + table.T[:, node + 1] * part
+    necrosis, matrix = maps.necrosis[where], maps.matrix[where]
+    signal = alive * (maps.density[where] * (1.0 - necrosis) * (1.0 - matrix))
+    signal += curves[-2][:, None] * (necrosis * (1.0 - matrix)) + curves[-1][:, None] * matrix
+    frames = np.zeros((curves.shape[1], *maps.share.shape), dtype=np.float32)
+    frames[:, where] = signal * maps.share[where]
+    return frames
+
+
+def _received(recipe: CaseRecipe, frames: _Array, vessels: _Array) -> _Array:
+    """Gain, coil, motion, ghosts and noise, in place; ``(T, I, J, K)``."""
+    artefacts = recipe.artefacts
+    coil = coil_sensitivity(recipe) * np.float32(artefacts.gain)
+    muscle = float(tissue_curves(recipe, [tissue_table(recipe)["muscle"]])[0, 0])
+    sigma = artefacts.gain * muscle / artefacts.snr
+    rng = np.random.default_rng(artefacts.noise_seed)
+    for number, shift in enumerate(artefacts.shifts_mm):
+        frame = moved(frames[number], shift, recipe)
+        add_ghosts(frame, vessels, number, recipe)
+        frames[number] = add_rician_noise(frame * coil, sigma, rng)
+    return frames
