@@ -1,0 +1,73 @@
+"""The figure of a case: three planes with the mask's outline, and the enhancement curve.
+
+Uses matplotlib's objects without pyplot, so there is no global state: figures can be drawn from several threads.
+"""
+
+from io import BytesIO
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from spinehub.errors import InvalidArgumentError
+from spinehub.render.curve_panel import curve_axes, draw_curve
+from spinehub.render.panels import draw_class_map, draw_planes
+from spinehub.render.scene import Scene
+
+__all__ = ["case_figure", "class_map_figure", "curve_figure", "figure_png", "planes_figure"]
+
+DPI = 130
+_WIDTH = 11.0
+
+
+def figure_png(figure: Figure) -> bytes:
+    """Return the figure as PNG bytes, the same for the same figure."""
+    buffer = BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": "spinehub"})
+    return buffer.getvalue()
+
+
+def case_figure(scene: Scene) -> Figure:
+    """Planes above, curve below; a single volume has no curve."""
+    if not scene.has_curve or scene.curve is None:
+        return planes_figure(scene)
+    figure = _figure(8.6)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1.35, 1.0))
+    draw_planes(top, scene)
+    draw_curve(curve_axes(bottom), scene.curve, scene.timing, scene.hot_spot)
+    return figure
+
+
+def planes_figure(scene: Scene) -> Figure:
+    """The three planes alone."""
+    figure = _figure(4.8)
+    draw_planes(figure, scene)
+    return figure
+
+
+def curve_figure(scene: Scene) -> Figure:
+    """The enhancement curve alone.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the scene has no curve.
+    """
+    if scene.curve is None:
+        raise InvalidArgumentError("scene must hold a curve to draw one; mark a lesion in a series first")
+    figure = _figure(3.8)
+    draw_curve(curve_axes(figure), scene.curve, scene.timing, scene.hot_spot)
+    return figure
+
+
+def class_map_figure(scene: Scene, class_map: NDArray[np.float32]) -> Figure:
+    """Acquired slices coloured by what a network reads each voxel as; see :func:`.panels.draw_class_map`."""
+    figure = _figure(4.4)
+    draw_class_map(figure, scene, class_map)
+    return figure
+
+
+def _figure(height: float) -> Figure:
+    return Figure(figsize=(_WIDTH, height), facecolor="white")
