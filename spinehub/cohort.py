@@ -40,7 +40,7 @@ def generate_cohort(
     cohort: Literal["matched", "as-published"] = "matched",
     kinetics: "KineticPrior" = "medium",
     workers: int = 1,
-    progress: bool = True,
+    progress: Callable[[float, str], None] | None = None,
 ) -> tuple[CohortRow, ...]:
     """Simulate a cohort into `folder`: one sub-folder per case and ``cohort.csv``.
 
@@ -60,7 +60,8 @@ def generate_cohort(
     workers
         Processes that render side by side.
     progress
-        Whether to show a progress bar where standard error is a terminal (elsewhere there is none).
+        Called after each case with the share done (0 to 1) and a few words; None: a progress bar where standard error
+        is a terminal.
 
     Returns
     -------
@@ -72,6 +73,8 @@ def generate_cohort(
     InvalidArgumentError
         If `workers` is below 1, or `folder` holds cases of another cohort.
     """
+    from tqdm import tqdm
+
     from spinehub.simulate import cohort_recipes
 
     if workers < 1:
@@ -82,8 +85,13 @@ def generate_cohort(
     _require_same_cohort(folder, rows)
     folder.mkdir(parents=True, exist_ok=True)
     missing = [recipe for recipe in recipes if not _is_complete(recipe, folder / recipe.case_id)]
-    for _ in _progress(_render_all(missing, folder, workers), len(missing), shown=progress):
-        pass
+    done = _render_all(missing, folder, workers)
+    if progress is None:
+        # disable=None is tqdm's word for "only where the output is a terminal".
+        done = iter(tqdm(done, total=len(missing), desc="simulating", unit="case", disable=None))
+    for count, case_id in enumerate(done, start=1):
+        if progress is not None:
+            progress(count / len(missing), f"simulated {case_id}")
     write_cohort_table(rows, folder)
     return rows
 
@@ -158,13 +166,6 @@ def _render_one(recipe: "CaseRecipe", folder: Path) -> str:
         write_case(render(recipe), partial)
     partial.replace(target)
     return recipe.case_id
-
-
-def _progress(steps: Iterator[str], total: int, *, shown: bool) -> Iterator[str]:
-    from tqdm import tqdm
-
-    # disable=None is tqdm's word for "only where the output is a terminal".
-    yield from tqdm(steps, total=total, desc="simulating", unit="case", disable=None if shown else True)
 
 
 def check_cohort(rows: Sequence[CohortRow], *, least_per_class: int = 2) -> tuple[str, ...]:

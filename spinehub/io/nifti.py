@@ -145,9 +145,10 @@ def _repaired(name: str, header: Any) -> Any:
 
     header = header.copy()
     try:
-        header.check_fix(logger=_SILENT, error_level=40)
-        header.get_best_affine()
-    except HeaderDataError as error:
+        with np.errstate(all="ignore"):
+            header.check_fix(logger=_SILENT, error_level=40)
+            header.get_best_affine()
+    except (HeaderDataError, ValueError) as error:
         raise InputRefusedError(f"{name} states an orientation that cannot be read; export it again") from error
     return header
 

@@ -38,9 +38,9 @@ def check_content(header: FileHeader) -> None:
     for place, values in _slabs(header):
         finite = np.isfinite(values)
         usable[place[3]] += np.count_nonzero(finite, axis=0) if header.frames_fastest else np.count_nonzero(finite)
-        if finite.any():
-            low = min(low, float(values.min(where=finite, initial=np.inf)))
-            high = max(high, float(values.max(where=finite, initial=-np.inf)))
+        numbers = values if finite.all() else values[finite]
+        if numbers.size:
+            low, high = min(low, float(numbers.min())), max(high, float(numbers.max()))
     voxels = int(np.prod(header.grid.shape, dtype=np.int64))
     if usable.sum() == 0:
         raise InputRefusedError(f"{header.name} holds no numbers, only NaN or infinite values; export it again")
