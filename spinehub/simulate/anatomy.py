@@ -135,7 +135,7 @@ def draw_anatomy(rng: np.random.Generator, level: str, patient: PatientRecipe) -
         scoliosis_phase=float(rng.uniform(0.0, 2.0 * np.pi)),
         collapse=float(rng.uniform(0.1, 0.4) if rng.random() < 0.25 else 0.0),
         marrow_fat=float(marrow_fat),
-        marrow_texture=float(rng.uniform(0.03, 0.09) * (1.0 + older)),
+        marrow_texture=float(rng.uniform(0.02, 0.05) * (1.0 + 0.7 * older)),
         muscle_fat=float(np.clip(rng.normal(0.05 + 0.22 * older, 0.06), 0.01, 0.45)),
         back_mm=float(back * rng.normal(1.0, 0.12)),
         subcutaneous_mm=float(rng.uniform(6.0, 32.0)),

@@ -24,7 +24,7 @@ def coil_sensitivity(recipe: CaseRecipe) -> _Array:
         for a in range(3)
     )
     sideways, upward = artefacts.coil_tilt
-    log_gain = -np.clip(y, -110.0, 220.0) / artefacts.coil_falloff_mm + (sideways * x + upward * z) / 100.0
+    log_gain = -np.clip(y, -70.0, 220.0) / artefacts.coil_falloff_mm + (sideways * x + upward * z) / 100.0
     rng = np.random.default_rng(artefacts.field_seed)
     ripple = smooth_field(rng, protocol.matrix, protocol.spacing_mm, (60.0, 60.0, 60.0))
     band = 0.3 + 0.7 / (1.0 + np.exp(np.clip((y - 30.0 - artefacts.saturation_mm) / 5.0, -30.0, 30.0)))
@@ -91,4 +91,7 @@ def add_rician_noise(frame: _Array, sigma: float, rng: np.random.Generator) -> _
     real += frame
     imaginary = rng.standard_normal(frame.shape, dtype=np.float32)
     imaginary *= np.float32(sigma)
-    return np.hypot(real, imaginary, out=real)
+    np.multiply(real, real, out=real)
+    np.multiply(imaginary, imaginary, out=imaginary)
+    real += imaginary
+    return np.sqrt(real, out=real)

@@ -127,7 +127,18 @@ def body_distance(geometry: SpineGeometry, p: Located, level: NDArray[np.int16])
     front = np.clip(middle / half_depth, -1.0, 1.0)
     wedge = np.where(level == geometry.index_level, 0.4 * geometry.anatomy.collapse, 0.0).astype(np.float32)
     end = np.abs(up) - half_height * (1.0 - wedge * front) + dip
-    return rounded((radial - 1.0) * half_depth, end, 1.6), up, forward
+    distance = rounded((radial - 1.0) * half_depth, end, 1.6)
+    if (level == 0).any():
+        distance = np.where(level == 0, np.minimum(distance, _dens_distance(p.x, up, forward, half_height)), distance)
+    return distance, up, forward
+
+
+def _dens_distance(x: _Array, up: _Array, forward: _Array, half_height: _Array) -> _Array:
+    """Dens of C2 with the arches of C1 before and behind it."""
+    peg = np.sqrt(x**2 + (forward - 9.0) ** 2 + np.maximum(up - half_height - 9.0, 0.0) ** 2) - 5.0
+    arch = np.sqrt(np.maximum(np.abs(x) - 6.0, 0.0) ** 2 + (forward - 19.5) ** 2 + ((up - half_height - 8.0) / 1.5) ** 2)
+    back = np.sqrt(np.maximum(np.abs(x) - 8.0, 0.0) ** 2 + (forward + 23.0) ** 2 + ((up - half_height - 8.0) / 1.2) ** 2)
+    return np.asarray(np.minimum(np.maximum(peg, -up), np.minimum(arch - 3.2, back - 3.0)), dtype=np.float32)
 
 
 def paint_bodies(block: Block) -> None:
@@ -135,7 +146,8 @@ def paint_bodies(block: Block) -> None:
     points, geometry = block.points, block.geometry
     reach = geometry.tables["depth"][points.index] + 4.0
     half = geometry.tables["width"][points.index] * 0.5 + 4.0
-    where = np.flatnonzero((points.u > -5.0) & (points.u < reach) & (np.abs(points.x) < half))
+    above = points.s > geometry.level_s[0]
+    where = np.flatnonzero((points.u > np.where(above, -30.0, -5.0)) & (points.u < reach + 8.0 * above) & (np.abs(points.x) < half))
     if not where.size:
         return
     p = points.take(where)
@@ -201,8 +213,25 @@ def paint_posterior(block: Block) -> None:
     block.canvas.paint(midline, {"ligament": 0.8 * (1.0 - streak), "fat": streak, "muscle": 0.2 * (1.0 - streak)}, where)
     flavum = soft(np.maximum(np.abs(behind - 2.5) - 2.0, np.abs(p.x) - 9.0), block.width_mm)
     block.canvas.paint(flavum, {"ligament": 0.7, "fat": 0.3}, where)
-    gap = soft(np.maximum(np.maximum(p.u - 1.0, -p.u - canal_depth * 0.8), np.abs(p.x) - 18.0), block.width_mm)
-    block.canvas.paint(gap, {"fat": 0.85, "vein": 0.15}, where)
+    _paint_foramen(block, p, where, level)
+
+
+def _paint_foramen(block: Block, p: Located, where: NDArray[np.intp], level: NDArray[np.int16]) -> None:
+    """Nerve root under its pedicle, in fat with small veins; thin at the level of the joint."""
+    geometry = block.geometry
+    canal_depth = block.table("canal_depth", where)
+    half_width = block.table("canal_width", where) * 0.5
+    height = geometry.height.astype(np.float32)[level]
+    phase = p.s - geometry.level_s.astype(np.float32)[level]
+    side = np.abs(p.x)
+    drift = 0.35 * (side - half_width)
+    root = np.sqrt((p.u + 0.35 * canal_depth) ** 2 + ((phase + 0.22 * height + drift) * 0.85) ** 2) - 2.6
+    root = np.maximum(root, half_width * 0.7 - side)
+    block.canvas.paint(soft(root, block.width_mm), {"cord": 0.85, "fat": 0.15}, where)
+    gap = np.maximum(np.maximum(p.u - 1.0, -p.u - canal_depth * 0.72), side - 20.0)
+    streak = np.clip(0.7 + 0.12 * block.fields["fine"][where] - 0.02 * np.maximum(-phase - 0.3 * height, 0.0), 0.3, 0.95)
+    rest = 1.0 - streak
+    block.canvas.paint(soft(gap, block.width_mm), {"fat": streak, "vein": 0.5 * rest, "ligament": 0.5 * rest}, where)
 
 
 def _posterior_distance(block: Block, where: NDArray[np.intp]) -> tuple[_Array, NDArray[np.int16]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, label
+from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
 from spinehub.simulate.anatomy import LEVELS
 from spinehub.simulate.canvas import smooth_field
@@ -24,6 +24,8 @@ _Array = NDArray[np.float32]
 _Box = tuple[slice, slice, slice]
 _LEAVING_BONE_MM = {"none": 12.0, "small": 4.0, "large": 0.5}
 _DISC_MM, _CANAL_MM, _CORD_MM, _VESSEL_MM, _AIR_MM = 14.0, 6.0, 60.0, 20.0, 400.0
+_STRETCH = 0.9
+_ISLAND_MM, _CUTS = 40.0, 4
 _MASS_RADIUS = {"none": 0.0, "small": 0.55, "large": 0.85}
 _SEPTUM = 0.16
 _SEPTUM_LOG_KTRANS, _SEPTUM_DENSITY = -1.2, 0.6
@@ -69,6 +71,7 @@ def lesion_maps(recipe: CaseRecipe, lesion: LesionRecipe, geometry: SpineGeometr
     bumps = smooth_field(rng, shape, spacing, (lesion.lobulation_length_mm,) * 3)  # type: ignore[arg-type]
     cost += lesion.lobulation_mm * bumps[..., None]
     cost += _penalty(lesion, scene, box)
+    cost += _stretch_penalty(points, lesion, geometry)
     share = _cut(cost, lesion, spacing)
     return _inside(recipe, lesion, box, share)
 
@@ -185,18 +188,30 @@ def _penalty(lesion: LesionRecipe, scene: Scene, box: _Box) -> _Array:
     return np.asarray(penalty, dtype=np.float32)
 
 
+def _stretch_penalty(points: _Array, lesion: LesionRecipe, geometry: SpineGeometry) -> _Array:
+    """Reaching beyond the middle of the neighbouring discs costs, so that one vertebra stays the seat."""
+    level = LEVELS.index(lesion.level)
+    sin, cos = np.float32(np.sin(geometry.tilt[level])), np.float32(np.cos(geometry.tilt[level]))
+    y, z = (np.float32(value) for value in geometry.wall_yz[level])
+    beyond = np.abs((points[1] - y) * sin + (points[2] - z) * cos)
+    beyond -= np.float32(0.5 * (geometry.height[level] + geometry.disc[level]) + 2.0)
+    return np.asarray(np.clip(_STRETCH * beyond, 0.0, 14.0), dtype=np.float32)
+
+
 def _cut(cost: _Array, lesion: LesionRecipe, spacing_mm: tuple[float, float, float]) -> _Array:
-    """Share of each voxel below the cost that gives the drawn volume; only the largest piece is kept."""
+    """Share of each voxel below the cost that gives the drawn volume; islands are refilled elsewhere."""
     volume = np.pi / 6.0 * lesion.diameter_mm**3
-    points = int(round(volume * SUB_SLICES / float(np.prod(spacing_mm))))
-    level = np.partition(cost.ravel(), min(points, cost.size - 1))[min(points, cost.size - 1)]
-    width = max(lesion.margin_mm, 0.8 * spacing_mm[0])
-    share = np.clip(0.5 - (cost - level) / np.float32(width), 0.0, 1.0).mean(axis=3)
-    pieces, count = label(share > 0.05)
-    if count > 1:
-        sizes = np.bincount(pieces.ravel(), weights=share.ravel())
-        sizes[0] = 0.0
-        share[pieces != int(np.argmax(sizes))] = 0.0
+    points = min(int(round(volume * SUB_SLICES / float(np.prod(spacing_mm)))), cost.size - 1)
+    width = np.float32(max(lesion.margin_mm, 0.8 * spacing_mm[0]))
+    for _ in range(_CUTS):
+        level = np.partition(cost.ravel(), points)[points]
+        share = np.clip(0.5 - (cost - level) / width, 0.0, 1.0).mean(axis=3)
+        pieces, count = label(share >= 0.5)
+        if count <= 1:
+            break
+        sizes = np.bincount(pieces.ravel())[1:]
+        island = (pieces > 0) & (pieces != 1 + int(np.argmax(sizes)))
+        cost[binary_dilation(island, iterations=2)] += np.float32(_ISLAND_MM)
     return np.asarray(share, dtype=np.float32)
 
 

@@ -108,7 +108,7 @@ def draw_artefacts(rng: np.random.Generator, frame_count: int) -> ArtefactRecipe
     return ArtefactRecipe(
         gain=float(np.exp(rng.uniform(np.log(6500.0), np.log(13000.0)))),
         snr=float(np.exp(rng.uniform(np.log(12.0), np.log(40.0)))),
-        coil_falloff_mm=float(rng.uniform(70.0, 160.0)),
+        coil_falloff_mm=float(rng.uniform(110.0, 350.0)),
         coil_tilt=_floats(rng.normal(0.0, 0.10, 2)),  # type: ignore[arg-type]
         coil_ripple=float(rng.uniform(0.02, 0.10)),
         saturation_mm=float(rng.uniform(35.0, 120.0)),

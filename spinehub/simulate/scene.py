@@ -10,7 +10,7 @@ from spinehub.simulate.canvas import Canvas, smooth_field
 from spinehub.simulate.protocol import spine_affine
 from spinehub.simulate.recipe import CaseRecipe
 from spinehub.simulate.spine import Located, SpineGeometry
-from spinehub.simulate.surroundings import paint_front, paint_muscles, paint_outside, paint_vessels
+from spinehub.simulate.surroundings import paint_front, paint_head, paint_muscles, paint_outside, paint_vessels
 from spinehub.simulate.tissues import WATER_TISSUES
 
 __all__ = ["SUB_SLICES", "Scene", "paint_scene", "slice_points"]
@@ -19,10 +19,15 @@ _Array = NDArray[np.float32]
 SUB_SLICES = 3
 """Planes per slice, spread evenly over its thickness."""
 _COMPONENTS = (*WATER_TISSUES, "fat")
+_PAINTERS = (
+    paint_outside, paint_canal, paint_bodies, paint_discs, paint_head, paint_posterior, paint_vessels, paint_muscles,
+    paint_front,
+)  # fmt: skip
+"""The frontmost first: each covers what the later ones would paint."""
 _FIELD_LENGTH_MM = {
     "marrow": (5.0, 5.0, 6.0),
     "fine": (1.9, 1.9, 4.5),
-    "muscle": (3.5, 16.0, 6.0),
+    "muscle": (3.2, 14.0, 6.0),
     "streak": (1.8, 25.0, 5.0),
     "organ": (16.0, 18.0, 16.0),
     "bowel": (9.0, 9.0, 10.0),
@@ -84,8 +89,6 @@ def _paint_slice(recipe: CaseRecipe, geometry: SpineGeometry, k: int, fields: di
     spread = {name: np.broadcast_to(field, (SUB_SLICES, *field.shape)).reshape(-1) for name, field in fields.items()}
     empty = [np.zeros(count, dtype=np.float32) for _ in range(3)]
     block = Block(points, geometry, width, spread, Canvas(count), *empty)
-    for painter in (
-        paint_outside, paint_canal, paint_bodies, paint_discs, paint_posterior, paint_vessels, paint_muscles, paint_front,
-    ):  # fmt: skip
+    for painter in _PAINTERS:
         painter(block)
     return block

@@ -59,7 +59,7 @@ HISTOLOGIES: dict[Diagnosis, dict[str, float]] = {
     "primary_malignant": {"chordoma": 0.37, "chondrosarcoma": 0.22, "osteosarcoma": 0.13, "ewing_sarcoma": 0.28},
 }
 """Mix within each class: Lang 2019 (30 lung, 31 other); NCDB mobile spine (377, 223, 133, 278)."""
-KINETIC_FACTOR: dict[KineticPrior, float] = {"none": 0.0, "mild": 0.5, "medium": 1.0, "strong": 1.7, "reversed": -1.0}
+KINETIC_FACTOR: dict[KineticPrior, float] = {"none": 0.0, "mild": 0.5, "medium": 1.0, "strong": 1.4, "reversed": -1.0}
 """How far the kinetics of primary tumours lie from those of metastases, over the assumed difference."""
 
 _METASTASES = ("metastasis_lung", "metastasis_other")
@@ -153,19 +153,19 @@ _SIGNS: dict[str, _Sign] = {
         },
     ),
     "ktrans_per_min": _LogNormal(
-        {"metastasis_lung": log(0.125), "metastasis_other": log(0.155)},
-        {"chordoma": -0.60, "chondrosarcoma": -0.45, "osteosarcoma": 0.20, "ewing_sarcoma": 0.30},
+        {"metastasis_lung": log(0.135), "metastasis_other": log(0.165)},
+        {"chordoma": -0.70, "chondrosarcoma": -0.50, "osteosarcoma": 0.15, "ewing_sarcoma": 0.20},
         0.33,
     ),
     "ve": _LogNormal(
-        {"metastasis_lung": log(0.285), "metastasis_other": log(0.245)},
-        {"chordoma": 0.30, "chondrosarcoma": 0.40, "osteosarcoma": 0.10, "ewing_sarcoma": -0.05},
+        {"metastasis_lung": log(0.290), "metastasis_other": log(0.245)},
+        {"chordoma": 0.35, "chondrosarcoma": 0.45, "osteosarcoma": 0.25, "ewing_sarcoma": 0.15},
         0.22,
     ),
     "vp": _LogNormal(
-        {"metastasis_lung": log(0.008), "metastasis_other": log(0.008)},
-        {"chordoma": -0.35, "chondrosarcoma": -0.35, "osteosarcoma": 0.30, "ewing_sarcoma": 0.30},
-        0.60,
+        {"metastasis_lung": log(0.019), "metastasis_other": log(0.019)},
+        {"chordoma": -0.35, "chondrosarcoma": -0.35, "osteosarcoma": 0.10, "ewing_sarcoma": 0.10},
+        0.50,
     ),
     "rim_contrast": _LogNormal(
         {"metastasis_lung": 0.15, "metastasis_other": 0.15},

@@ -24,6 +24,7 @@ _SWAY_WAVE_MM = 400.0
 _NEWTON_STEPS = 3
 _FOLD_LIMIT = 0.35
 """Beyond the centre of curvature the coordinates fold; the Newton step is kept from dividing by less than this."""
+_BEHIND_MM = -60.0
 _FRONT_MM = {"C": 62.0, "T": 128.0, "L": 132.0, "S": 125.0}
 """Distance from the reference line to the skin in front (assumed)."""
 
@@ -179,5 +180,8 @@ class SpineGeometry:
         sin, cos = tables["sin"][index], tables["cos"][index]
         dy, dz = y - tables["y"][index], z - foot
         u = dy * cos - dz * sin
+        # Behind a strongly bent spine the coordinates fold over: there, straight distance decides.
+        level_y = y - tables["y"][self.rows(z)]
+        u = np.where(level_y < _BEHIND_MM, np.minimum(u, level_y), u)
         s = tables["s"][index] + dy * sin + dz * cos
         return Located(x - tables["x"][index], y, z, u, s, index)

@@ -8,7 +8,7 @@ from spinehub.simulate.bones import Block
 from spinehub.simulate.canvas import soft
 from spinehub.simulate.spine import Located
 
-__all__ = ["paint_front", "paint_muscles", "paint_outside", "paint_vessels"]
+__all__ = ["paint_front", "paint_head", "paint_muscles", "paint_outside", "paint_vessels"]
 
 _Array = NDArray[np.float32]
 _SKIN_MM = 2.0
@@ -56,6 +56,22 @@ def paint_vessels(block: Block) -> None:
     block.canvas.paint(wall, {"wall": 0.8, "ligament": 0.2}, where)
 
 
+def paint_head(block: Block) -> None:
+    """Back of the skull with cerebellum and brain stem, where the field of view reaches above C2."""
+    points, geometry = block.points, block.geometry
+    where = np.flatnonzero(points.s > geometry.level_s[0] + 22.0)
+    if not where.size:
+        return
+    p = points.take(where)
+    up = p.s - geometry.level_s[0]
+    skull = np.sqrt((p.x / 1.05) ** 2 + ((p.u + 30.0) * 0.92) ** 2 + (up - 108.0) ** 2) - 74.0
+    folds = np.clip(0.12 + 0.12 * block.fields["fine"][where] + 0.08 * block.fields["muscle"][where], 0.0, 0.6)
+    block.canvas.paint(soft(skull, block.width_mm), {"cord": 1.0 - folds, "csf": folds}, where)
+    block.canvas.paint(soft(skull - 1.5, block.width_mm), {"bone": 1.0}, where)
+    block.canvas.paint(soft(skull - 6.0, block.width_mm), block.marrow(where, geometry.level_at[p.index]), where)
+    block.canvas.paint(soft(skull - 7.5, block.width_mm), {"bone": 1.0}, where)
+
+
 def paint_muscles(block: Block) -> None:
     """Back muscles with streaks of fat up to their fascia, psoas beside lumbar bodies, prevertebral neck muscles."""
     points, geometry = block.points, block.geometry
@@ -87,8 +103,8 @@ def paint_muscles(block: Block) -> None:
 
 
 def _paint_streaked(block: Block, share: _Array, where: NDArray[np.intp], fat: float) -> None:
-    streak = block.fields["muscle"][where] + 0.35 * block.fields["fine"][where]
-    lipid = np.clip(np.float32(fat) + np.clip(streak - 1.0 + 1.6 * np.float32(fat), 0.0, 0.7), 0.02, 0.9)
+    streak = block.fields["muscle"][where] + 0.4 * block.fields["fine"][where]
+    lipid = np.clip(np.float32(fat) * np.exp(0.95 * streak - 0.4), 0.01, 0.85)
     block.canvas.paint(share, {"fat": lipid, "muscle": 1.0 - lipid}, where)
 
 
@@ -157,19 +173,20 @@ def _paint_chest(block: Block, p: Located, ahead: _Array, where: NDArray[np.intp
 
 
 def _paint_abdomen(block: Block, p: Located, ahead: _Array, where: NDArray[np.intp]) -> None:
-    field, loops = block.fields["organ"][where], block.fields["bowel"][where]
-    deep = np.clip((ahead - 6.0 - 5.0 * field) / 4.0, 0.0, 1.0)
-    bowel = deep * np.clip((np.abs(loops) - 0.25) * 4.0, 0.0, 1.0)
-    gas = bowel * np.clip((loops - 1.5) * 4.0, 0.0, 1.0) * np.clip((ahead - 25.0) / 10.0, 0.0, 1.0)
-    block.canvas.paint(gas.astype(np.float32), {}, where)
-    lumen = np.clip((np.abs(loops) - 0.8) * 3.0, 0.0, 1.0)
-    solid = np.clip((field - 0.3) * 4.0, 0.0, 1.0)
-    mixture = {
-        "organ": solid,
+    field, loops, fine = (block.fields[name][where] for name in ("organ", "bowel", "fine"))
+    deep = np.clip((ahead - 7.0 - 4.0 * field) / 5.0, 0.0, 1.0)
+    bowel = deep * np.clip((loops + 0.25 * fine + 0.2) * 1.6 + 0.5, 0.0, 1.0)
+    gas = bowel * np.clip((loops - 1.4 + 0.3 * field) * 2.0, 0.0, 1.0) * np.clip((ahead - 25.0) / 10.0, 0.0, 1.0)
+    block.canvas.paint(gas, {}, where)
+    lumen = np.clip((loops - 0.5) * 1.2, 0.0, 0.8)
+    solid = np.clip((field - 0.5) * 2.0 + 0.5, 0.0, 1.0)
+    mixture: dict[str, _Array | float] = {
+        "organ": 0.9 * solid,
         "wall": (1.0 - solid) * (1.0 - lumen),
-        "muscle": (1.0 - solid) * lumen * 0.6,
-        "csf": (1.0 - solid) * lumen * 0.4,
+        "muscle": (1.0 - solid) * lumen * 0.8,
+        "csf": (1.0 - solid) * lumen * 0.2,
+        "fat": 0.1 * solid,
     }
-    block.canvas.paint(bowel.astype(np.float32), mixture, where)
+    block.canvas.paint(bowel, mixture, where)
     vein = np.clip(block.fields["fine"][where] - 1.8, 0.0, 0.5).astype(np.float32)
     block.canvas.paint(np.ones(where.size, dtype=np.float32), {"fat": 1.0 - vein, "vein": vein}, where)
