@@ -17,7 +17,7 @@ from gradio.data_classes import FileData, GradioModel
 __all__ = ["STATIC", "NiiViewer", "ViewerValue"]
 
 STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("niivue.umd.js", "nifti.js", "paint.js", "controls.js", "viewer.js")
+_SCRIPTS = ("niivue.umd.js", "page.js", "nifti.js", "paint.js", "controls.js", "viewer.js")
 _ON_LOAD = """
 const events = ['pick', 'unsupported'];
 window.spinehub.mount(element, props, trigger, watch);

@@ -1,0 +1,67 @@
+"""The files a visitor can take away: report, mask, maps, tables, figure, report.json."""
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from spinehub.demo.cases import LoadedCase
+from spinehub.demo.loading import EXAMPLE
+from spinehub.demo.session import Session
+from spinehub.io import write_map
+
+__all__ = ["write_downloads"]
+
+_SINGLE_FILES = {
+    "report_file": "report.html",
+    "mask_file": "mask.nii.gz",
+    "figure_file": "figure.png",
+    "json_file": "report.json",
+}
+_TABLES = ("curve.csv", "features.csv")
+
+
+def write_downloads(case: LoadedCase, session: Session, folder: Path) -> dict[str, Path]:
+    """Write the files of the last analysis and return those there are, by the name of their button.
+
+    Parameters
+    ----------
+    case
+        With its report, or the bundled example with its stored files.
+    session
+        Whose case it is.
+    folder
+        Where the files go; earlier ones are replaced.
+    """
+    output = folder / "output"
+    if case.report is not None:
+        case.report.save(output)
+    elif session.is_example:
+        _copy_example(case, output)
+    else:
+        return {}
+    files = {name: output / file for name, file in _SINGLE_FILES.items() if (output / file).exists()}
+    tables = [output / name for name in _TABLES if (output / name).exists()]
+    maps = sorted((output / "maps").glob("*.nii.gz"))
+    return files | _zipped("tables_file", output / "tables.zip", tables) | _zipped("maps_file", output / "maps.zip", maps)
+
+
+def _copy_example(case: LoadedCase, output: Path) -> None:
+    maps = output / "maps"
+    maps.mkdir(parents=True, exist_ok=True)
+    for name in (*_SINGLE_FILES.values(), *_TABLES):
+        if not (output / name).exists():
+            (output / name).write_bytes((EXAMPLE / name).read_bytes())
+    for name, parametric_map in case.maps.items():
+        if not (maps / f"{name}.nii.gz").exists():
+            write_map(parametric_map, maps / f"{name}.nii.gz")
+
+
+def _zipped(name: str, archive: Path, files: Iterable[Path]) -> dict[str, Path]:
+    """Zip files without compressing them again (maps are compressed already); nothing where there is no file."""
+    files = list(files)
+    if not files:
+        return {}
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+        for file in files:
+            packed.write(file, file.name)
+    return {name: archive}

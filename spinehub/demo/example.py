@@ -1,0 +1,114 @@
+"""Make the bundled example: ``python -m spinehub.demo.example [--seed S --case K] [--output DIR]``.
+
+A simulated case is rendered, cropped around the lesion, rounded to what its noise leaves visible, and analysed from
+one click with the weights that are installed; the page shows the stored result when it opens.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from spinehub.demo.loading import EXAMPLE
+from spinehub.demo.shown import suggested
+from spinehub.growing import grow
+from spinehub.io import describe_source, read_series, write_series
+from spinehub.pipeline import analyse
+from spinehub.report import Report, strict_json
+from spinehub.series import DynamicSeries
+from spinehub.simulate import draw_recipe, render
+from spinehub.volume import Grid, Index, Mask, Seed
+
+__all__ = ["deepest_voxel", "make_example"]
+
+SEED, CASE = 2607, 201
+"""Outside the seeds any training cohort is drawn from."""
+_MARGIN_MM = 58.0
+"""Kept around the lesion in the slice, so that vertebrae above and below, aorta and canal stay in view."""
+_MARGIN_SLICES = 5
+_STEPS_PER_NOISE = 1.5
+
+
+def make_example(folder: Path, seed: int = SEED, case: int = CASE) -> Report:
+    """Render, crop, round, write and analyse one simulated case.
+
+    Parameters
+    ----------
+    folder
+        Where series.nii.gz, series.json and the outputs of the analysis go.
+    seed, case
+        Which recipe, see :func:`spinehub.simulate.draw_recipe`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rendered = render(draw_recipe(seed, case))
+    series, lesion = _cropped(rendered.series, rendered.lesions[0].mask)
+    write_series(_rounded(series), folder / "series.nii.gz", dtype="int16")
+    image = read_series(folder / "series.nii.gz")
+    click = Seed.at_index(deepest_voxel(lesion), image.grid)
+    tolerance = suggested(grow(image, [click]))
+    source = describe_source(folder / "series.nii.gz")
+    report = analyse(image, seeds=[click], tolerance=tolerance, source=source)
+    report.save(folder)
+    for path in (folder / "maps").iterdir():  # the page computes them from the series
+        path.unlink()
+    (folder / "maps").rmdir()
+    _write_explanations(report, folder / "explanations.json")
+    return report
+
+
+def deepest_voxel(mask: Mask) -> Index:
+    """Voxel of a mask farthest from its edge in mm: where a reader would click."""
+    depth = ndimage.distance_transform_edt(np.pad(mask.voxels, 1), sampling=mask.grid.spacing_mm)[1:-1, 1:-1, 1:-1]
+    i, j, k = np.unravel_index(int(np.argmax(depth)), depth.shape)
+    return int(i), int(j), int(k)
+
+
+def _cropped(series: DynamicSeries, lesion: Mask) -> tuple[DynamicSeries, Mask]:
+    grid, place = series.grid, np.argwhere(lesion.voxels)
+    low, high = place.min(axis=0), place.max(axis=0) + 1
+    margin = [_MARGIN_SLICES if axis == grid.slice_axis else round(_MARGIN_MM / mm)
+              for axis, mm in enumerate(grid.spacing_mm)]  # fmt: skip
+    first = [max(0, int(a) - m) for a, m in zip(low, margin, strict=True)]
+    last = [min(n, int(b) + m) for n, b, m in zip(grid.shape, high, margin, strict=True)]
+    box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.position_of((first[0], first[1], first[2]))
+    small = Grid((last[0] - first[0], last[1] - first[1], last[2] - first[2]), affine)
+    cropped = DynamicSeries(series.frames[box], small, series.times_s, protocol=series.protocol)
+    return cropped, Mask(lesion.voxels[box], small)
+
+
+def _rounded(series: DynamicSeries) -> DynamicSeries:
+    """Round to two thirds of the noise between the first two frames, read in tissue: a smaller file."""
+    first = series.frames[..., 0]
+    difference = (series.frames[..., 1] - first)[first > 0.2 * np.percentile(first, 99.0)]
+    noise = 1.4826 * float(np.median(np.abs(difference - np.median(difference)))) / np.sqrt(2.0)
+    step = max(noise / _STEPS_PER_NOISE, 1e-6)
+    frames = (np.rint(series.frames / step) * step).astype(np.float32)
+    return DynamicSeries(frames, series.grid, series.times_s, protocol=series.protocol)
+
+
+def _write_explanations(report: Report, path: Path) -> None:
+    """Store what the panels show of each explanation; class maps stay in report.html as pictures."""
+    kept: dict[str, dict[str, Any]] = {
+        answer.name: {kind: value for kind, value in answer.explanation.items() if kind in ("path", "contributions")}
+        for answer in report.routes
+    }
+    path.write_text(json.dumps(strict_json(kept), indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Parse the options and make the example."""
+    parser = argparse.ArgumentParser(description="Make the bundled example of the page.")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--case", type=int, default=CASE)
+    parser.add_argument("--output", type=Path, default=EXAMPLE)
+    arguments = parser.parse_args()
+    make_example(arguments.output, arguments.seed, arguments.case)
+
+
+if __name__ == "__main__":
+    main()

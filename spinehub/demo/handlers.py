@@ -1,0 +1,230 @@
+"""What happens when a visitor does something: plain functions from a session and inputs to a session and a view.
+
+No handler keeps anything of a visitor: the session comes in and goes out through Gradio's state, voxels come from the
+bounded store, files lie in the visitor's folder.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from html import escape
+from typing import Any, TypeAlias
+
+import gradio as gr
+import numpy as np
+
+from spinehub.demo import shown
+from spinehub.demo.cases import CaseStore, LoadedCase, Outcome
+from spinehub.demo.downloads import write_downloads
+from spinehub.demo.loading import example_session, load_case, load_example, parse_times
+from spinehub.demo.session import Session, Workspace
+from spinehub.demo.view import KEEP, View
+from spinehub.errors import InvalidArgumentError
+from spinehub.growing import grow
+from spinehub.pipeline import analyse
+from spinehub.volume import Seed, Volume
+
+__all__ = ["Handlers", "Reply"]
+
+Reply: TypeAlias = tuple[Any, View]
+"""New session (or KEEP) and what to show."""
+
+
+class Handlers:
+    """All handlers of one page, with the folders and the store they share.
+
+    Parameters
+    ----------
+    workspace
+        Folders of the visitors.
+    store
+        Loaded cases.
+    run
+        :func:`spinehub.pipeline.analyse`, or something that stands in for it in a test.
+    """
+
+    def __init__(self, workspace: Workspace, store: CaseStore, run: Callable[..., Any] = analyse) -> None:
+        self.workspace = workspace
+        self.store = store
+        self.run = run
+
+    # --- coming and going ---
+
+    def open_page(self, request: gr.Request) -> Reply:
+        """Show the example, already analysed."""
+        return self.use_example(Session(self.workspace.enter(request.session_hash)))
+
+    def use_example(self, session: Session) -> Reply:
+        """Go back to the bundled example."""
+        session = replace(example_session(self._known(session).token), revision=session.revision + 1)
+        case = self.store.put(session.case_key, load_example())
+        self.store.want(session.token, session.wanted)
+        files = write_downloads(case, session, self.workspace.shared)
+        return session, shown.whole(case, session, self._viewer(case, session), files)
+
+    def leave(self, request: gr.Request) -> None:
+        """Forget a visitor: folder and voxels."""
+        token = self.workspace.leave(request.session_hash)
+        if token is not None:
+            self.store.drop(token)
+
+    def delete_now(self, session: Session) -> Reply:
+        """Remove the visitor's files at once, say how many are left, and show the example again."""
+        self.workspace.clear(self._known(session).token)
+        self.store.drop(session.token)
+        left = self.workspace.count(session.token)
+        self.workspace.folder(session.token).mkdir(exist_ok=True)
+        session, view = self.use_example(session)
+        return session, replace(view, privacy_panel=shown.privacy(left))
+
+    # --- a case ---
+
+    def upload(self, files: Sequence[str] | None, session: Session) -> Reply:
+        """Read what was uploaded and show it without a lesion."""
+        if not files:
+            return KEEP, View()
+        paths = self.workspace.take(self._known(session).token, files)
+        fresh = Session(session.token, files=paths, revision=session.revision + 1)
+        return self._explore(fresh)
+
+    def set_times(self, text: str, session: Session) -> Reply:
+        """Read the same files again with the times the visitor typed."""
+        times_s, interval_s = parse_times(text)
+        session = replace(self._known(session), times_s=times_s, frame_interval_s=interval_s)
+        return self._explore(replace(session, seeds=(), tolerance=None, revision=session.revision + 1))
+
+    def say_contrast(self, answer: str | None, session: Session) -> Reply:
+        """Note whether contrast was given before a single volume."""
+        given = {"yes": True, "no": False}.get(answer or "")
+        session = replace(self._known(session), contrast_given=given)
+        self.store.want(session.token, session.wanted)
+        return session, View()
+
+    # --- a region ---
+
+    def pick(self, event: gr.EventData, session: Session) -> Reply:
+        """Place a seed where the visitor clicked; the browser sends millimetres."""
+        position = [float(value) for value in event.mm]
+        if len(position) != 3 or not np.isfinite(position).all():
+            raise InvalidArgumentError("seed position must be three finite numbers in mm; click inside the image")
+        seed = Seed.at_position((position[0], position[1], position[2]), background=bool(event.background))
+        return self._add(seed, session)
+
+    def place(self, i: float, j: float, k: float, kind: str, session: Session) -> Reply:
+        """Place a seed at a voxel typed in."""
+        if any(value is None for value in (i, j, k)):
+            raise InvalidArgumentError("seed index must be three whole numbers i, j, k; fill in all three boxes")
+        grid = self._case(session).image.grid
+        return self._add(Seed.at_index((i, j, k), grid, background=kind == "background"), session)  # type: ignore[arg-type]
+
+    def undo(self, session: Session) -> Reply:
+        """Take the newest seed back."""
+        session = self._known(session)
+        return self._grow_again(replace(session, seeds=session.seeds[:-1]))
+
+    def clear(self, session: Session) -> Reply:
+        """Remove all seeds."""
+        return self._grow_again(replace(self._known(session), seeds=()))
+
+    def set_tolerance(self, tolerance: float, session: Session) -> Reply:
+        """Take the tolerance the slider was released at; the browser has long drawn it."""
+        case = self._case(session)
+        if case.growth is None or not session.seeds:
+            return KEEP, View()
+        session = replace(session, tolerance=float(np.float32(tolerance)))
+        self.store.want(session.token, session.wanted)
+        return session, View()
+
+    def suggest(self, session: Session) -> Reply:
+        """Go to the suggested tolerance."""
+        return self._grow_again(self._known(session))
+
+    def set_reach(self, reach_mm: float, session: Session) -> Reply:
+        """Grow again with another reach."""
+        return self._grow_again(replace(self._known(session), reach_mm=float(reach_mm)))
+
+    # --- the answer ---
+
+    def analyse(self, session: Session, progress: gr.Progress = gr.Progress()) -> Reply:  # noqa: B008
+        """Measure the lesion and ask the four routes; shown only if it still is what the visitor wants."""
+        case = self._case(session)
+        options: dict[str, Any] = {"progress": lambda share, text: progress(share, desc=text), "source": case.source}
+        if session.seeds and session.tolerance is not None:
+            options |= {"seeds": session.seeds, "tolerance": session.tolerance, "reach_mm": session.reach_mm}
+        else:
+            options["models"] = {}
+        report = shown.with_contrast_answer(self.run(case.image, **options), session.contrast_given)
+        if not self.store.wants(session.token, session.wanted):
+            return KEEP, View()
+        case = self.store.put(session.case_key, replace(case, outcome=Outcome.of(report), report=report))
+        return KEEP, shown.outcome(case)
+
+    def downloads(self, session: Session) -> Reply:
+        """Write the files of the last analysis and offer them."""
+        case = self._case(session)
+        if case.report is None or not self.store.wants(session.token, session.wanted):
+            return KEEP, View()
+        return KEEP, shown.downloads(write_downloads(case, session, self.workspace.folder(session.token)))
+
+    # --- without WebGL2 ---
+
+    def unsupported(self, session: Session) -> Reply:
+        """Show plain images instead of the viewer."""
+        return KEEP, shown.plain(self._case(session), session, None)
+
+    def plain_slice(self, slice_number: float, session: Session) -> Reply:
+        """Draw another slice."""
+        return KEEP, shown.plain(self._case(session), session, int(slice_number) - 1)
+
+    def plain_click(self, event: gr.SelectData, slice_number: float, kind: str, session: Session) -> Reply:
+        """Place a seed where the plain image was clicked, and draw the slice again."""
+        grid = self._case(session).image.grid
+        index = shown.plain_voxel(grid, int(slice_number) - 1, event.index)
+        session, view = self._add(Seed.at_index(index, grid, background=kind == "background"), session)
+        drawn = shown.plain(self._case(session), session, int(slice_number) - 1)
+        return session, replace(view, plain_image=drawn.plain_image)
+
+    # --- steps they share ---
+
+    def _known(self, session: Session | None) -> Session:
+        if session is None:
+            raise InvalidArgumentError("session is not known here any more; reload the page")
+        return session
+
+    def _case(self, session: Session) -> LoadedCase:
+        case = self.store.get(self._known(session).case_key)
+        if case is None:
+            case = load_example() if session.is_example else load_case(session)
+            self.store.put(session.case_key, case)
+        return case
+
+    def _viewer(self, case: LoadedCase, session: Session) -> Any:
+        folder = self.workspace.folder(session.token)
+        return shown.viewer(case, session, self.workspace.shared if session.is_example else folder, folder)
+
+    def _explore(self, session: Session) -> Reply:
+        case = self._case(session)
+        if isinstance(case.image, Volume) and session.frame_interval_s is not None:
+            gr.Info("Frame times are ignored: this is a single volume.")
+        self.store.want(session.token, session.wanted)
+        return session, shown.whole(case, session, self._viewer(case, session), {})
+
+    def _add(self, seed: Seed, session: Session) -> Reply:
+        seed.index_on(self._case(session).image.grid)
+        return self._grow_again(replace(session, seeds=(*session.seeds, seed)))
+
+    def _grow_again(self, session: Session) -> Reply:
+        """Grow from the session's seeds and go to the suggested tolerance; without a foreground seed, show none."""
+        case = self._case(session)
+        growth = None
+        if any(not seed.background for seed in session.seeds):
+            growth = grow(case.image, session.seeds, reach_mm=session.reach_mm)
+        case = self.store.put(session.case_key, replace(case, growth=growth, outcome=None, report=None))
+        tolerance = None if growth is None else shown.suggested(growth)
+        session = replace(session, tolerance=tolerance, revision=session.revision + 1)
+        self.store.want(session.token, session.wanted)
+        return session, shown.region(case, session, self._viewer(case, session))
+
+
+def sentence(error: Exception) -> str:
+    """Message of an error as text that is safe to show."""
+    return escape(" ".join(str(error).split()))

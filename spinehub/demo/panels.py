@@ -1,0 +1,185 @@
+"""What stands beside the viewer, as HTML: case, seeds, border, curve with parameters, notices."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from spinehub.demo.cases import LoadedCase, Outcome
+from spinehub.demo.markup import Markup, element, join
+from spinehub.demo.plots import curve_plot, tolerance_plot
+from spinehub.demo.session import Session
+from spinehub.growing import Growth
+from spinehub.render.prose import number, parameter_rows
+from spinehub.render.wording import MAP_NAMES, PARAMETER_NAMES, WARNING_TITLES, plain_reason
+from spinehub.series import DynamicSeries
+
+__all__ = [
+    "case_panel",
+    "curve_panel",
+    "notices_panel",
+    "seeds_panel",
+    "slider_step",
+    "slider_top",
+    "tolerance_panel",
+]
+
+_REGIMES = {
+    "dynamic": "dynamic series",
+    "pre_post": "frames before and after contrast",
+    "single": "single volume",
+}
+_PROTOCOL_NOTE = (
+    "Enhancement in % depends on T1, flip angle and repetition time: compare it only within one protocol."
+)
+
+
+def case_panel(case: LoadedCase, session: Session) -> str:
+    """What is loaded, in two lines, and what could not be worked out from it."""
+    image, timing = case.image, case.timing
+    shape = " × ".join(str(n) for n in image.grid.shape)
+    spacing = " × ".join(f"{mm:.3g}" for mm in image.grid.spacing_mm)
+    facts = [f"{shape} voxels of {spacing} mm, {image.grid.acquired_plane}"]
+    if isinstance(image, DynamicSeries):
+        interval = image.frame_interval_s
+        every = f" every {interval:.3g} s" if interval is not None else ", times not known"
+        facts.append(f"{image.frame_count} frames{every}")
+    if timing.arrival_s is not None and timing.uncertainty_s is not None:
+        facts.append(f"contrast arrives at {timing.arrival_s:.0f} ± {timing.uncertainty_s:.0f} s")
+    if session.is_example:
+        name = element("strong", "Simulated example")
+    else:
+        names = case.source.names if case.source is not None else ()
+        name = element("strong", ", ".join(names[:3]) + (" …" if len(names) > 3 else ""), class_="sh-file")
+    kind = join(name, element("span", _REGIMES[timing.regime], class_="sh-tag"))
+    lines = [element("div", kind, class_="sh-case"), element("div", " · ".join(facts), class_="sh-small")]
+    lines += [element("div", reason, class_="sh-small sh-hint") for reason in timing.reasons]
+    if case.source is not None and case.source.header_text:
+        fields = ", ".join(case.source.header_text)
+        note = f"The header holds free text ({fields}); nothing of it is shown, logged or written out."
+        lines.append(element("div", note, class_="sh-small sh-hint"))
+    return join(*lines)
+
+
+def seeds_panel(case: LoadedCase, session: Session) -> str:
+    """List of seeds with voxel and position."""
+    if not session.seeds:
+        return element("div", "No seed yet. Press Seed above the image and click the lesion.", class_="sh-small")
+    rows = []
+    for seed in session.seeds:
+        index = seed.index_on(case.image.grid)
+        kind = "background" if seed.background else "lesion"
+        sign = element("span", "", class_=f"sh-seed sh-seed-{kind}", aria_hidden="true")
+        place = ", ".join(number(value, 0) for value in seed.position_mm) + " mm"
+        voxel = element("span", ", ".join(str(n) for n in index), class_="sh-voxel")
+        rows.append(element("li", sign, voxel, element("span", f"{place} · {kind}", class_="sh-small")))
+    return element("ul", *rows, class_="sh-seeds", aria_label="Seeds")
+
+
+def slider_top(case: LoadedCase) -> tuple[float, float]:
+    """End and step of the tolerance slider."""
+    return (1.0, 0.01) if case.growth is None else (_slider_end(case.growth), slider_step(case.growth))
+
+
+def slider_step(growth: Growth) -> float:
+    """Step of the slider: a power of ten, at least 200 of them up to the end."""
+    return float(10.0 ** math.floor(math.log10(_slider_room(growth) / 200.0)))
+
+
+def _slider_end(growth: Growth) -> float:
+    step = slider_step(growth)
+    return float(round(math.ceil(_slider_room(growth) / step - 1e-9) * step, 9))
+
+
+def _slider_room(growth: Growth) -> float:
+    """Tolerance worth trying: beyond the leak and the suggestion, but no farther than the region can grow."""
+    largest = float(growth.volume_curve()[0][-1])
+    wanted = max(3.0 * growth.suggested_tolerance, 1.5 * (growth.leak_tolerance or 0.0))
+    return max(min(largest, wanted), 1e-3)
+
+
+def tolerance_panel(case: LoadedCase, session: Session) -> str:
+    """Volume of the region now, and the volume-against-tolerance curve with the leak."""
+    growth = case.growth
+    if growth is None or session.tolerance is None:
+        return element("div", "The border can be set once a seed is placed.", class_="sh-small")
+    volume = growth.mask(session.tolerance).volume_ml
+    top, _ = slider_top(case)
+    plot = tolerance_plot(*growth.volume_curve(), session.tolerance, growth.leak_tolerance, top)
+    now = element("span", f"{number(volume, 2 if volume < 10 else 1)} ml", id="sh-volume-now", class_="sh-now-value")
+    leak = growth.leak_tolerance
+    note = "No leak found in this range." if leak is None else f"Above {leak:.3g} the region jumps in size: a leak."
+    line = element("div", element("span", "Volume"), now, class_="sh-pair")
+    return join(line, plot, element("div", note, class_="sh-small"))
+
+
+def curve_panel(case: LoadedCase) -> str:
+    """Enhancement curve, the two parameters with their definitions, and the volume."""
+    outcome = case.outcome
+    if outcome is None or outcome.curve is None or outcome.document["lesion"] is None:
+        return element("div", "The enhancement curve appears once a lesion is marked.", class_="sh-small")
+    parts: list[Markup] = []
+    if outcome.curve.signal.size > 1:
+        parts.append(curve_plot(outcome.curve, case.timing, outcome.hot_spot.curve if outcome.hot_spot else None))
+        parts.append(_legend(outcome))
+    else:
+        parts.append(element("div", "One volume has no curve: it takes frames over time.", class_="sh-small"))
+    parts.append(element("div", *_figures(outcome.document), class_="sh-figures"))
+    parts.append(_definitions(outcome))
+    return join(*parts)
+
+
+def _legend(outcome: Outcome) -> Markup:
+    items = [
+        element("span", element("i", class_="sh-key sh-key-lesion"), "lesion mean"),
+        element("span", element("i", class_="sh-key sh-key-band"), "middle half of its voxels"),
+    ]
+    if outcome.hot_spot is not None:
+        count = outcome.hot_spot.mask.count
+        items.insert(0, element("span", element("i", class_="sh-key sh-key-spot"), f"hot spot, {count} voxels"))
+    return element("div", *items, class_="sh-legend")
+
+
+def _figures(document: Mapping[str, Any]) -> list[Markup]:
+    figures = []
+    for name, parameter in document["parameters"].items():
+        title = PARAMETER_NAMES[name]
+        if parameter["value"] is None:
+            figures.append(_figure(title, "not available"))
+            continue
+        spread = parameter["uncertainty"]
+        after = "" if spread is None else f" ± {number(spread, 0)}"
+        figures.append(_figure(title, f"{number(parameter['value'], 0)}{after} {parameter['unit']}"))
+    lesion = document["lesion"]
+    volume = lesion["volume_ml"]
+    figures.append(_figure("Volume", f"{number(volume, 2 if volume < 10 else 1)} ml"))
+    figures.append(_figure("Diameters", " × ".join(number(mm, 0) for mm in lesion["diameters_mm"]) + " mm"))
+    return figures
+
+
+def _figure(name: str, value: str) -> Markup:
+    return element("span", element("strong", name), " ", value)
+
+
+def _definitions(outcome: Outcome) -> Markup:
+    rows = [
+        element("li", element("strong", name), ": ", plain_reason(text))
+        for name, _, text in parameter_rows(outcome.document)
+    ]
+    diameters = "the longest, the longest across it, and the extent across both, outer edge to outer edge"
+    rows.append(element("li", element("strong", "Diameters"), f": {diameters}."))
+    rows.append(element("li", _PROTOCOL_NOTE))
+    for name, reason in outcome.missing_maps.items():
+        rows.append(element("li", element("strong", MAP_NAMES.get(name, name)), f" is missing: {plain_reason(reason)}"))
+    return element("details", element("summary", "What do these numbers mean?"), element("ul", *rows), class_="sh-why")
+
+
+def notices_panel(outcome: Outcome | None) -> str:
+    """Every warning of the report in words; empty where there is none."""
+    warnings = outcome.document["warnings"] if outcome is not None else []
+    if not warnings:
+        return ""
+    rows = [
+        element("li", element("strong", WARNING_TITLES.get(item["code"], item["code"])), ". ", item["message"])
+        for item in warnings
+    ]
+    return join(element("h3", "Notes on this case"), element("ul", *rows, class_="sh-notices"))

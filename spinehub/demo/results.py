@@ -1,0 +1,135 @@
+"""The four routes side by side: what each says, how good it was on simulated cases, and why."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from spinehub.demo.cases import Outcome
+from spinehub.demo.markup import Markup, element, join
+from spinehub.render.prose import number
+from spinehub.render.wording import (
+    AGREEMENT_SENTENCE,
+    ASSUMPTION,
+    BIOPSY_SENTENCE,
+    CLASS_NAMES,
+    DECISION_NAMES,
+    NOT_A_DIAGNOSIS,
+    NOT_IN_EITHER_CLASS,
+    ROUTE_NAMES,
+    accuracy_sentence,
+    agreement_sentence,
+    plain_reason,
+)
+
+__all__ = ["result_panel"]
+
+_OUTSIDE = "outside_training_distribution"
+_SHOWN_CONTRIBUTIONS = 6
+
+
+def result_panel(outcome: Outcome | None) -> str:
+    """Headline, bars and reasons; outside the training distribution it says so first and folds the numbers away."""
+    heading = element("h3", NOT_A_DIAGNOSIS)
+    if outcome is None or outcome.document["lesion"] is None:
+        hint = "Mark a lesion to see what each of the four methods says about it."
+        return join(heading, element("p", hint, class_="sh-small"), _caution())
+    document = outcome.document
+    outside = [item["message"] for item in document["warnings"] if item["code"] == _OUTSIDE]
+    routes, why = document["routes"], outcome.explanations
+    answered = any(route["probabilities"] is not None for route in routes)
+    rows = [_route(route, why.get(route["name"], {})) for route in routes]
+    table = join(_legend() if answered else None, *rows)
+    if outside:
+        lead = element("div", *[element("p", message) for message in outside], class_="sh-outside")
+        folded = element("summary", "Show the numbers all the same")
+        body = element("details", folded, table, class_="sh-folded") if answered else table
+        return join(heading, lead, body, _caution())
+    return join(heading, *_headline(routes), table, _caution())
+
+
+def _headline(routes: list[Mapping[str, Any]]) -> list[Markup]:
+    sentence = agreement_sentence([route["decision"] for route in routes])
+    lead = sentence.removesuffix(AGREEMENT_SENTENCE).strip()
+    lines = [element("p", lead, class_="sh-headline")]
+    if lead != sentence:
+        lines.append(element("p", AGREEMENT_SENTENCE, class_="sh-small"))
+    return lines
+
+
+def _legend() -> Markup:
+    left, right = CLASS_NAMES.values()
+    return join(
+        element("div", element("span", ASSUMPTION, class_="sh-chip sh-chip-calm")),
+        element(
+            "div",
+            element("span", left, class_="sh-class-metastasis"),
+            element("span", right, class_="sh-class-primary"),
+            class_="sh-classes",
+        ),
+    )
+
+
+def _route(route: Mapping[str, Any], explanation: Mapping[str, Any]) -> Markup:
+    name = element("span", ROUTE_NAMES[route["name"]], class_="sh-route-name")
+    decision = DECISION_NAMES[route["decision"]]
+    if route["probabilities"] is None:
+        reason = plain_reason(route["reason"] or "")
+        head = element("div", name, element("span", decision, class_="sh-small"), class_="sh-route-head")
+        return element("div", head, element("p", reason, class_="sh-small"), class_="sh-route sh-route-none")
+    share = route["probabilities"]["metastasis"]
+    said = element("span", _said(route["decision"], share), class_="sh-route-said")
+    parts = [element("div", name, said, class_="sh-route-head"), _bar(share)]
+    parts.append(_why(route, explanation))
+    return element("div", *parts, class_="sh-route")
+
+
+def _said(decision: str, share: float) -> str:
+    if decision == "undecided":
+        return f"undecided ({share:.2f} metastasis)"
+    name = "metastasis" if share >= 0.5 else "primary"
+    return f"{max(share, 1.0 - share):.2f} {name}"
+
+
+def _bar(share: float) -> Markup:
+    left = f"{100 * share:.1f}%"
+    label = f"{share:.2f} metastasis, {1 - share:.2f} {CLASS_NAMES['primary_malignant']}"
+    return element(
+        "div",
+        element("span", class_="sh-bar-metastasis", style=f"width: {left}"),
+        element("span", class_="sh-bar-primary", style=f"width: {100 - 100 * share:.1f}%"),
+        class_="sh-bar", role="img", aria_label=label, title=label,
+    )  # fmt: skip
+
+
+def _why(route: Mapping[str, Any], explanation: Mapping[str, Any]) -> Markup:
+    body: list[Markup] = []
+    if route["reason"]:
+        body.append(element("p", plain_reason(route["reason"])))
+    if explanation.get("path"):
+        body.append(element("ol", *[element("li", step) for step in explanation["path"]]))
+    if explanation.get("contributions"):
+        body.append(_contributions(explanation["contributions"]))
+    if "class_map" in explanation:
+        body.append(element("p", "The class map of this method is in the report under Take it away."))
+    model = route["model"] or {}
+    if model.get("id"):
+        body.append(element("p", f"Weights: {model['id']}. Probability for equal priors.", class_="sh-small"))
+    score = element("span", accuracy_sentence(route["held_out"]))
+    return element("details", element("summary", score, element("b", "why?")), *body, class_="sh-why")
+
+
+def _contributions(contributions: list[tuple[str, float]]) -> Markup:
+    largest = max((abs(value) for _, value in contributions), default=1.0) or 1.0
+    rows = []
+    for name, value in contributions[:_SHOWN_CONTRIBUTIONS]:
+        side = "primary" if value > 0 else "metastasis"
+        bar = element("i", class_=f"sh-push sh-bar-{side}", style=f"width: {60 * abs(value) / largest:.0f}px")
+        text = f"{name.replace('__', ' ').replace('_', ' ')} {number(value, 2, sign=True)}"
+        rows.append(element("li", bar, element("span", text)))
+    intro = element("p", "Largest contributions in log-odds: blue towards metastasis, orange towards a primary tumour.")
+    return join(intro, element("ul", *rows, class_="sh-pushes"))
+
+
+def _caution() -> Markup:
+    return join(
+        element("p", BIOPSY_SENTENCE, class_="sh-caution"), element("p", NOT_IN_EITHER_CLASS, class_="sh-small")
+    )

@@ -1,0 +1,160 @@
+"""Who is looking at what: a small record and a folder per visitor.
+
+Nothing of a visitor stands in module state. The record goes through Gradio's state and holds no voxels; the folder
+lies inside Gradio's own file cache under a random name, so that files are served from where they are and never
+copied; it goes when the visitor leaves, and by age.
+"""
+
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gradio as gr
+
+from spinehub.errors import InputRefusedError, InvalidArgumentError
+from spinehub.volume import Seed
+
+__all__ = ["Session", "Workspace"]
+
+EXAMPLE_FOLDER = "example"
+MAX_FILES = 60
+"""Files of one upload: as many as frames the page can show."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one visitor is looking at; small enough to live in Gradio's state.
+
+    Parameters
+    ----------
+    token
+        Random name of the visitor's folder.
+    files
+        Paths of the uploaded files in that folder; empty: the bundled example.
+    times_s, frame_interval_s
+        Times the visitor typed in, where the files had none.
+    contrast_given
+        What the visitor said about a single volume; None: not asked.
+    seeds, tolerance, reach_mm
+        The region as it is set now; tolerance None until something was grown.
+    revision
+        Counts up with each new region: the browser takes its tolerance when it changes.
+    """
+
+    token: str
+    files: tuple[str, ...] = ()
+    times_s: tuple[float, ...] | None = None
+    frame_interval_s: float | None = None
+    contrast_given: bool | None = None
+    seeds: tuple[Seed, ...] = ()
+    tolerance: float | None = None
+    reach_mm: float = 60.0
+    revision: int = 0
+
+    @property
+    def is_example(self) -> bool:
+        """Whether the bundled example is shown."""
+        return not self.files
+
+    @property
+    def case_key(self) -> tuple[object, ...]:
+        """What the loaded voxels depend on."""
+        return self.token, self.files, self.times_s, self.frame_interval_s
+
+    @property
+    def wanted(self) -> tuple[object, ...]:
+        """What the analysis depends on."""
+        return self.case_key, self.seeds, self.tolerance, self.reach_mm, self.contrast_given
+
+
+@dataclass
+class Workspace:
+    """The folders of all visitors, under one random folder of this process.
+
+    Parameters
+    ----------
+    root
+        Made inside Gradio's file cache, because what lies there is served without being copied.
+    max_age_s
+        A folder nobody wrote to for so long is removed.
+    """
+
+    root: Path
+    max_age_s: float = 3600.0
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, max_age_s: float = 3600.0) -> "Workspace":
+        """Workspace in Gradio's cache folder, removed when the process ends."""
+        cache = Path(gr.utils.get_upload_folder())
+        cache.mkdir(parents=True, exist_ok=True)
+        return cls(Path(tempfile.mkdtemp(prefix="spinehub-", dir=cache)), max_age_s)
+
+    def enter(self, visitor: str | None) -> str:
+        """Make a folder for a visitor (Gradio's session hash) and return its token; old folders go."""
+        self.sweep()
+        token = secrets.token_urlsafe(18)
+        self.folder(token).mkdir()
+        if visitor is not None:
+            self._tokens[visitor] = token
+        return token
+
+    @property
+    def shared(self) -> Path:
+        """Folder of the bundled example, the same for every visitor."""
+        folder = self.root / EXAMPLE_FOLDER
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def folder(self, token: str) -> Path:
+        """Folder of a token; refuses anything that is not the name of one folder."""
+        if not token or Path(token).name != token:
+            raise InvalidArgumentError("session is not known here; reload the page")
+        return self.root / token
+
+    def take(self, token: str, uploads: Sequence[str | Path]) -> tuple[str, ...]:
+        """Move uploaded files into the visitor's folder and return their new paths."""
+        if len(uploads) > MAX_FILES:
+            raise InputRefusedError(f"files must be at most {MAX_FILES}, got {len(uploads)}; upload one 4-D file")
+        folder = self.folder(token) / "input" / secrets.token_hex(4)
+        folder.mkdir(parents=True)
+        taken = []
+        for upload in map(Path, uploads):
+            target = folder / upload.name
+            shutil.copyfile(upload, target)
+            upload.unlink(missing_ok=True)
+            taken.append(str(target))
+        return tuple(taken)
+
+    def leave(self, visitor: str | None) -> str | None:
+        """Remove the folder of a visitor who has gone; return the token, None where there was none."""
+        token = self._tokens.pop(visitor, None) if visitor is not None else None
+        if token is not None:
+            self.clear(token)
+        return token
+
+    def clear(self, token: str) -> None:
+        """Remove every file of one visitor."""
+        shutil.rmtree(self.folder(token), ignore_errors=True)
+
+    def count(self, token: str) -> int:
+        """Files of one visitor on the disk of the server."""
+        return sum(path.is_file() for path in self.folder(token).rglob("*"))
+
+    def sweep(self) -> None:
+        """Remove folders nobody wrote to for :attr:`max_age_s`."""
+        oldest = time.time() - self.max_age_s
+        for folder in self.root.iterdir():
+            if folder.name == EXAMPLE_FOLDER:
+                continue
+            touched = [folder.stat().st_mtime, *(path.stat().st_mtime for path in folder.rglob("*"))]
+            if max(touched) < oldest:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.root, ignore_errors=True)

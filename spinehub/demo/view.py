@@ -1,0 +1,59 @@
+"""What a handler shows: one field per component, so that the order of outputs cannot drift from the layout."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import gradio as gr
+
+__all__ = ["KEEP", "View", "outputs", "updates"]
+
+
+class _Keep:
+    """The component stays as it is."""
+
+    def __repr__(self) -> str:
+        return "KEEP"
+
+
+KEEP: Any = _Keep()
+
+
+@dataclass(frozen=True)
+class View:
+    """New values by the name of the component; :data:`KEEP` leaves it alone."""
+
+    viewer: Any = KEEP
+    case_panel: Any = KEEP
+    timing_group: Any = KEEP
+    contrast_group: Any = KEEP
+    contrast: Any = KEEP
+    upload: Any = KEEP
+    seeds_panel: Any = KEEP
+    tolerance: Any = KEEP
+    reach: Any = KEEP
+    tolerance_panel: Any = KEEP
+    curve_panel: Any = KEEP
+    result_panel: Any = KEEP
+    notices_panel: Any = KEEP
+    report_file: Any = KEEP
+    mask_file: Any = KEEP
+    maps_file: Any = KEEP
+    tables_file: Any = KEEP
+    figure_file: Any = KEEP
+    json_file: Any = KEEP
+    plain_group: Any = KEEP
+    plain_image: Any = KEEP
+    plain_slice: Any = KEEP
+    privacy_panel: Any = KEEP
+
+
+def outputs(session: gr.State, components: Mapping[str, Any]) -> list[Any]:
+    """Components in the order of the fields, after the session."""
+    return [session, *(components[field.name] for field in fields(View))]
+
+
+def updates(session: Any, view: View) -> list[Any]:
+    """Values in the same order; what is kept is skipped."""
+    values = [getattr(view, field.name) for field in fields(View)]
+    return [session, *(gr.skip() if value is KEEP else value for value in values)]
