@@ -69,7 +69,7 @@ def test_a_linear_field_is_sampled_exactly_where_the_stack_says(codes, spacing, 
     expected = (5.0 + positions(stack.grid) @ slope)[:, 2:-2, 2:-2]
     inner = mask_slices(Mask(np.ones(shape, bool), grid), stack)[:, 2:-2, 2:-2] > 0
     assert inner.mean() > 0.9
-    # Equal up to the one number the case was divided by; 3e-3: a sampled triangle is off centre by some 1/30 of a voxel.
+    # Equal up to the one number the case was divided by; 3e-3: a sampled triangle is slightly off centre.
     ratio = (shown / expected)[1:-1][inner[1:-1]]
     np.testing.assert_allclose(ratio, np.median(ratio), rtol=3e-3)
 

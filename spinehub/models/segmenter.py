@@ -1,0 +1,250 @@
+"""The U-Net route: sagittal slices are marked as background, metastasis or primary malignant tumour."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from spinehub.errors import InvalidArgumentError, ModelError
+from spinehub.inputs import PreprocessingSpec, SliceStack, mask_slices
+from spinehub.models.calibration import Answer, log_odds
+from spinehub.models.folder import section_of
+from spinehub.models.network import NetworkModel, NetworkResult, checked_name, load_strictly, read_spec
+from spinehub.perfusion import Timing
+from spinehub.series import DynamicSeries, ParametricMap
+from spinehub.volume import Mask, Volume
+
+__all__ = ["CLASSES", "MODIFIED_UNET", "PLAIN_UNET", "LesionSegmenter", "LesionVote"]
+
+CLASSES = ("background", "metastasis", "primary_malignant")
+"""Channels of the softmax."""
+
+PLAIN_UNET: dict[str, Any] = {
+    "encoder_name": "tu-resnet18",
+    "encoder_depth": 4,
+    "decoder_channels": [128, 64, 32, 16],
+}
+"""The U-Net without modifications, for the comparison: 3.6 million parameters."""
+
+MODIFIED_UNET: dict[str, Any] = {**PLAIN_UNET, "decoder_attention_type": "scse"}
+"""What is modified: concurrent spatial and channel squeeze-and-excitation in the decoder (Roy et al. 2018)."""
+
+_BATCH = 16
+"""Slices per forward pass: bounds the memory whatever the size of the stack."""
+
+
+@dataclass(frozen=True)
+class LesionVote:
+    """What the pixels of one region say together.
+
+    Parameters
+    ----------
+    score
+        Log-odds of ``primary_malignant``: log of the summed probability of the one class over the other.
+    lesion_share
+        Mean probability of lesion (either class) inside the region, 0 to 1.
+    """
+
+    score: float
+    lesion_share: float
+
+
+class LesionSegmenter(NetworkModel):
+    """Modified U-Net on segmentation_models_pytorch with a lesion-level vote.
+
+    Parameters
+    ----------
+    network
+        ``smp.Unet`` of three classes.
+    spec
+        How its inputs are made.
+    architecture
+        Arguments of ``smp.Unet``.
+    least_lesion_share
+        Below this share of lesion inside the marked region no class is named: the network sees no lesion there.
+    **parts
+        As :class:`spinehub.models.network.NetworkModel`.
+    """
+
+    kind: ClassVar[str] = "lesion-segmenter"
+
+    def __init__(
+        self,
+        network: nn.Module,
+        spec: PreprocessingSpec,
+        *,
+        architecture: Mapping[str, Any],
+        least_lesion_share: float = 0.0,
+        **parts: Any,
+    ) -> None:
+        super().__init__(network, spec, **parts)
+        self.architecture = dict(architecture)
+        self.least_lesion_share = least_lesion_share
+
+    @classmethod
+    def create(cls, spec: PreprocessingSpec | None = None, **architecture: Any) -> Self:
+        """Make an untrained segmenter; nothing is downloaded.
+
+        Parameters
+        ----------
+        spec
+            How inputs are made; its channels set ``in_channels``.
+        **architecture
+            Arguments of ``smp.Unet`` in place of :data:`MODIFIED_UNET`.
+        """
+        spec = spec or PreprocessingSpec()
+        chosen = {**(architecture or MODIFIED_UNET), "in_channels": len(spec.channel_names), "classes": len(CLASSES)}
+        chosen["encoder_weights"] = None
+        return cls(_build(chosen), spec, architecture=chosen)
+
+    def segment(self, stack: SliceStack) -> NDArray[np.float32]:
+        """Class of every pixel.
+
+        Returns
+        -------
+        NDArray
+            ``(N, 3, H, W)`` float32 softmax over :data:`CLASSES`.
+        """
+        return self._run(stack)[0]
+
+    def embed(self, stack: SliceStack, inside: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mean activation ``(F,)`` of the deepest encoder layer over the slices that hold the region.
+
+        Parameters
+        ----------
+        stack
+            Input of the network.
+        inside
+            ``(N, H, W)`` share of each pixel in the region, of :func:`spinehub.inputs.mask_slices`.
+        """
+        return _mean_over(self._run(stack)[1], inside)
+
+    def lesion_vote(self, softmax: NDArray[np.float32], inside: NDArray[np.float32]) -> LesionVote:
+        """Let the pixels of a region vote.
+
+        Parameters
+        ----------
+        softmax
+            ``(N, 3, H, W)`` of :meth:`segment`.
+        inside
+            ``(N, H, W)`` share of each pixel in the region.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the shapes differ or the region holds no pixel.
+        """
+        if softmax.shape != (inside.shape[0], len(CLASSES), *inside.shape[1:]):
+            raise InvalidArgumentError(
+                f"softmax must have shape (N, 3, H, W) of the region {inside.shape}, got {softmax.shape}"
+            )
+        weight = float(inside.sum(dtype=np.float64))
+        if weight <= 0.0:
+            raise InvalidArgumentError("inside must hold at least one pixel of the region, got none")
+        metastasis, primary = (float((softmax[:, k] * inside).sum(dtype=np.float64)) / weight for k in (1, 2))
+        lesion = metastasis + primary
+        return LesionVote(float(log_odds(primary / lesion if lesion > 0.0 else 0.5)), lesion)
+
+    def predict(
+        self, image: DynamicSeries | Volume, mask: Mask, *, timing: Timing, maps: Mapping[str, ParametricMap]
+    ) -> NetworkResult:
+        """Judge one lesion end to end.
+
+        Parameters
+        ----------
+        image
+            Series or volume.
+        mask
+            The marked region, on the grid of the image.
+        timing, maps
+            Of the image.
+
+        Returns
+        -------
+        NetworkResult
+            Without probabilities where the network sees no lesion in the region, or was not calibrated for the regime.
+        """
+        stack = self.stack_of(image, mask, timing, maps)
+        inside = mask_slices(mask, stack)
+        softmax, activations = self._run(stack)
+        if not inside.any():
+            answer = Answer.unavailable("the region lies outside the crop the U-Net sees")
+            return NetworkResult(answer, (), stack, softmax)
+        vote = self.lesion_vote(softmax, inside)
+        unusual = self.unusual(_mean_over(activations, inside), stack.regime)
+        return NetworkResult(self.answer(vote, stack), unusual, stack, softmax, vote.lesion_share)
+
+    def answer(self, vote: LesionVote, stack: SliceStack) -> Answer:
+        """Turn a vote into calibrated probabilities and a decision, or a reason why not."""
+        if self.calibration is None or stack.regime not in self.calibration.regimes:
+            return Answer.unavailable(f"the U-Net was not calibrated for the regime {stack.regime}")
+        if vote.lesion_share < self.least_lesion_share:
+            return Answer.unavailable(
+                f"the U-Net sees no lesion here: it calls {vote.lesion_share:.0%} of the region lesion, and at least "
+                f"{self.least_lesion_share:.0%} is needed"
+            )
+        return self.calibration.answer(vote.score, stack.regime)
+
+    def _run(self, stack: SliceStack) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Softmax ``(N, 3, H, W)`` and deepest activations averaged over each slice ``(N, F)``."""
+        self.check_stack(stack)
+        softmax, deepest = [], []
+        network: Any = self.network
+        with self.ready():
+            for start in range(0, len(stack.values), _BATCH):
+                features = network.encoder(self.tensor_of(stack.values[start : start + _BATCH]))
+                logits = network.segmentation_head(network.decoder(features))
+                softmax.append(torch.softmax(logits.float(), dim=1).cpu().numpy())
+                deepest.append(features[-1].float().mean(dim=(2, 3)).cpu().numpy())
+        return np.concatenate(softmax), np.concatenate(deepest)
+
+    def to_config(self) -> dict[str, Any]:
+        """Content of ``config.json``: arguments of ``smp.Unet``, as stock smp reads them, and our part."""
+        section = {**self.section(), "classes": list(CLASSES), "least_lesion_share": self.least_lesion_share}
+        return {**self.architecture, "encoder_weights": None, "_model_class": "Unet", "_spinehub": section}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
+        """Inverse of :meth:`to_config` and :meth:`tensors`; :class:`ModelError` where they do not fit."""
+        section = section_of(config)
+        if config.get("_model_class") != "Unet" or section.get("kind") != cls.kind:
+            raise ModelError(f"_model_class of a segmenter must be 'Unet', got {config.get('_model_class')!r}")
+        spec = read_spec(section)
+        architecture = {name: value for name, value in config.items() if not name.startswith("_")}
+        expected = {"in_channels": len(spec.channel_names), "classes": len(CLASSES)}
+        for name, value in expected.items():
+            if architecture.get(name) != value:
+                raise ModelError(
+                    f"{name} of the segmenter must be {value} to fit its preprocessing, got {architecture.get(name)!r}"
+                )
+        share = section.get("least_lesion_share")
+        if not isinstance(share, int | float) or not 0.0 <= share <= 1.0:
+            raise ModelError(f"least_lesion_share must lie between 0 and 1, got {share!r}")
+        model = cls(_build(architecture), spec, architecture=architecture, least_lesion_share=float(share))
+        weights = {name: value for name, value in tensors.items() if not name.startswith("domain.")}
+        load_strictly(model.network, weights, "U-Net")
+        model.load_section(section, tensors)
+        model.network.eval()
+        return model
+
+
+def _build(architecture: Mapping[str, Any]) -> nn.Module:
+    import segmentation_models_pytorch as smp
+
+    checked_name(architecture.get("encoder_name"), "encoder_name")
+    try:
+        network: nn.Module = smp.Unet(**{**architecture, "encoder_weights": None})
+    except (TypeError, ValueError, KeyError, RuntimeError, AttributeError) as error:
+        raise ModelError(f"segmentation_models_pytorch cannot build this U-Net: {error}") from error
+    return network.to(memory_format=torch.channels_last)
+
+
+def _mean_over(activations: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean of ``(N, F)`` over slices, weighted by the region's area in each; plain where the region is empty."""
+    area = inside.sum(axis=(1, 2))
+    weights = area / area.sum() if area.sum() > 0 else np.full(len(area), 1.0 / len(area))
+    return (weights @ activations).astype(np.float32)
