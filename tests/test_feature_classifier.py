@@ -221,3 +221,12 @@ def test_fitting_refusals():
     mixed = [dataclasses.replace(rows[0], provenance={"settings_sha256": "x"}), *rows[1:]]
     with pytest.raises(InvalidArgumentError, match="one version of the settings"):
         fit_radiomics({"dynamic": mixed}, labels, patients)
+
+
+def test_a_saved_classifier_loads_as_itself(classifier, training, tmp_path):
+    classifier.save_pretrained(tmp_path / "radiomics")
+    again = RadiomicsClassifier.from_pretrained(tmp_path / "radiomics")
+    row = training[0][11]
+    assert again.predict(row, "dynamic") == classifier.predict(row, "dynamic")
+    assert again.model_id == "radiomics"
+    assert len(again.sha256) == 64

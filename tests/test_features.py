@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from spinehub.errors import GridMismatchError
+from spinehub.errors import GridMismatchError, InvalidArgumentError
 from spinehub.features.extraction import FeatureRow, extract_features
 from spinehub.features.lattice import Lattice
 from spinehub.features.settings import feature_names, settings, settings_sha256
@@ -227,8 +227,7 @@ def test_a_mask_on_another_grid_is_refused(lesion):
         extract_features(series, elsewhere, DYNAMIC, maps)
 
 
-def test_a_volume_of_zeros_has_no_peak_frame():
+def test_an_image_without_signal_is_refused():
     grid = Grid((16, 16, 16), np.eye(4))
-    row = extract_features(Volume(np.zeros(grid.shape), grid), ball(grid, 6.0, (8, 8, 8)), SINGLE)
-    assert "peak_frame: not available" in row.provenance["not_computed"]
-    assert np.isfinite(row.select(("shape__MeshVolume",))).all()
+    with pytest.raises(InvalidArgumentError, match="signal above 0"):
+        extract_features(Volume(np.zeros(grid.shape), grid), ball(grid, 6.0, (8, 8, 8)), SINGLE)

@@ -80,6 +80,8 @@ def extract_features(
     ------
     GridMismatchError
         If the mask lies on another grid than the image.
+    InvalidArgumentError
+        If the image holds no signal above 0.
     """
     image.grid.require_match(mask.grid, "mask")
     timing = assess_timing(image) if timing is None else timing
@@ -107,7 +109,7 @@ def _images(
     image: DynamicSeries | Volume, mask: Mask, timing: Timing, maps: Mapping[str, ParametricMap] | None
 ) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
     """Images on the input's grid by name, NaN where not valid, and what to note about them."""
-    notes = {"regime": timing.regime}
+    notes: dict[str, str] = {"regime": timing.regime}
     images: dict[str, NDArray[np.float32]] = {}
     if isinstance(image, Volume):
         peak = image.voxels
@@ -117,9 +119,7 @@ def _images(
         index = _peak_frame(image, mask, timing)
         notes["peak_frame"] = str(index)
         peak = image.frames[..., index]
-    scale = body_signal(image, timing)
-    if np.isfinite(scale) and scale > 0:
-        images["peak_frame"] = peak / np.float32(scale)
+    images["peak_frame"] = peak / np.float32(body_signal(image, timing))
     return images, notes
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,12 +17,12 @@ from spinehub.errors import ModelError
 from spinehub.features import FeatureRow
 from spinehub.models.calibration import Answer, Calibration
 from spinehub.models.domain import Domain
+from spinehub.models.folder import FORMAT_VERSION
 from spinehub.series import Regime
 
 __all__ = ["Contribution", "LinearModel", "RadiomicsClassifier", "feature_in_words"]
 
 KIND = "radiomics-linear"
-FORMAT_VERSION = 1
 _WORDS = re.compile(r"\d+D|\d+|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _IN_WORDS = {
     "shape": "shape",
@@ -276,20 +276,21 @@ class RadiomicsClassifier:
             raise ModelError(f"the files of the radiomics model lack {error}; fetch the model again") from error
 
     @classmethod
-    def from_pretrained(cls, model_id: str | Path, *, revision: str | None = None) -> "RadiomicsClassifier":
+    def from_pretrained(cls, model_id: str | Path, *, revision: str | None = None) -> Self:
         """Load by embedded name, local folder or Hub repo id; :class:`ModelError` if it is another kind of model."""
         from spinehub.models import loading
 
-        return loading.from_pretrained(model_id, revision=revision, expected=cls)
+        model: Self = loading.from_pretrained(model_id, revision=revision, expected=cls)
+        return model
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write ``config.json``, ``model.safetensors`` and, where known, ``evaluation.json``."""
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write ``config.json``, ``model.safetensors`` and, where known, ``evaluation.json``; returns the folder."""
         from spinehub.models import loading
 
-        loading.save_pretrained(self, folder)
+        return loading.save_pretrained(self, folder)
 
-    def push_to_hub(self, repo_id: str, **options: Any) -> str:
-        """Publish to the Hub; returns the address."""
+    def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
+        """Publish to the Hub; returns the address of its page."""
         from spinehub.models import loading
 
-        return loading.push_to_hub(self, repo_id, **options)
+        return loading.push_to_hub(self, repo_id, private=private)

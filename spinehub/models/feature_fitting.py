@@ -15,6 +15,7 @@ from spinehub.metrics import auc
 from spinehub.models.calibration import fit_calibration
 from spinehub.models.domain import fit_domain
 from spinehub.models.feature_classifier import LinearModel, RadiomicsClassifier
+from spinehub.models.folds import FOLDS, patient_folds
 from spinehub.series import Regime
 
 __all__ = ["LinearFit", "fit_linear_model", "fit_radiomics"]
@@ -26,7 +27,6 @@ _MISSING_SHARE = 0.05
 """Columns that are NaN in more training rows than this are dropped."""
 _CORRELATION = 0.95
 """Of two columns whose rank correlation exceeds this, the one later in the settings file is dropped."""
-_FOLDS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def fit_radiomics(
         [regime for regime in fits for _ in range(int(used[regime].sum()))],
         coverage=coverage,
     )
-    notes = {"seed": seed, "folds": _FOLDS} | {regime: fit.notes for regime, fit in fits.items()}
+    notes = {"seed": seed, "folds": FOLDS} | {regime: fit.notes for regime, fit in fits.items()}
     return RadiomicsClassifier({regime: fit.model for regime, fit in fits.items()}, calibration, hashes.pop(), notes)
 
 
@@ -120,7 +120,12 @@ def fit_linear_model(
     picked = tuple(names[k] for k in columns[fit.kept])
     domain = fit_domain(values[:, fit.kept], picked)
     model = LinearModel(picked, fit.coefficients, fit.intercept, fit.mean, fit.scale, domain)
-    notes = {"rows": len(rows), "rows_used": int(usable.sum()), "columns": len(names), "columns_complete": columns.size}
+    notes: dict[str, Any] = {
+        "rows": len(rows),
+        "rows_used": int(usable.sum()),
+        "columns": len(names),
+        "columns_complete": columns.size,
+    }
     notes |= {"columns_stable": fit.stable, "columns_used": len(picked), "strength": fit.strength}
     notes |= {"l1_ratio": fit.l1_ratio, "out_of_fold_auc": auc(classes, scores[usable])}
     return LinearFit(model, scores, notes)
@@ -128,27 +133,18 @@ def fit_linear_model(
 
 def _check_size(classes: NDArray[np.int_], patients: NDArray[np.intp], regime: Regime) -> None:
     counts = [np.unique(patients[classes == label]).size for label in (0, 1)]
-    if min(counts) < _FOLDS or classes.size < 4 * _FOLDS:
+    if min(counts) < FOLDS or classes.size < 4 * FOLDS:
         raise InvalidArgumentError(
-            f"rows must leave at least {4 * _FOLDS} complete cases and {_FOLDS} patients of each class for the regime "
+            f"rows must leave at least {4 * FOLDS} complete cases and {FOLDS} patients of each class for the regime "
             f"{regime}, got {classes.size} cases of {counts[0]} and {counts[1]} patients; add cases"
         )
-
-
-def _folds(
-    classes: NDArray[np.int_], patients: NDArray[np.intp], seed: int
-) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    splitter = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
-    return list(splitter.split(classes, classes, patients))
 
 
 def _out_of_fold(
     values: NDArray[np.float64], classes: NDArray[np.int_], patients: NDArray[np.intp], seed: int
 ) -> NDArray[np.float64]:
     scores = np.empty(len(values))
-    for rest, fold in _folds(classes, patients, seed):
+    for rest, fold in patient_folds(classes, patients, seed):
         fit = _Fit.on(values[rest], classes[rest], patients[rest], seed + 1)
         scores[fold] = fit.intercept + ((values[fold][:, fit.kept] - fit.mean) / fit.scale) @ fit.coefficients
     return scores
@@ -197,7 +193,7 @@ def _choose(
     table: NDArray[np.float64], classes: NDArray[np.int_], patients: NDArray[np.intp], seed: int
 ) -> tuple[float, float]:
     """Strength and L1 share of the smallest log loss over grouped folds; the stronger one on a tie."""
-    folds = _folds(classes, patients, seed)
+    folds = patient_folds(classes, patients, seed)
     losses: dict[tuple[float, float], float] = {}
     for l1_ratio in _L1_RATIOS:
         # From strong to weak, each fit starting from the last; past the minimum the rest is slow and only worse.
