@@ -17,7 +17,8 @@ FLOORS = (
     {"dataset", "hub", "routes"},
     {"training", "pipeline"},
     {"evaluation"},
-    {"cli", "demo"},
+    {"demo"},
+    {"cli"},
     {"__main__"},
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}

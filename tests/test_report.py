@@ -70,7 +70,9 @@ def report() -> Report:
             "early_enhancement": Parameter(112.25, 4.5, "%"),
             "washout": Parameter(None, None, "%", "timing_insufficient: The scan ends too early."),
         },
-        features=FeatureRow(("shape__Sphericity", "washout__glcm_Contrast"), (0.7, math.nan), {"settings_sha256": "ab"}),
+        features=FeatureRow(
+            ("shape__Sphericity", "washout__glcm_Contrast"), (0.7, math.nan), {"settings_sha256": "ab"}
+        ),
     )
     probabilities = {"metastasis": 0.8, "primary_malignant": 0.2}
     routes = (

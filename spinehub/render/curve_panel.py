@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from spinehub.perfusion import HotSpot, Timing
@@ -41,12 +42,16 @@ def draw_curve(ax: Axes, curve: Curve, timing: Timing, hot_spot: HotSpot | None 
     ax.plot(x, curve.enhancement, color=LESION_COLOUR, linewidth=1.4, label="lesion, mean", **dashed)
     if hot_spot is not None:
         text = f"hot spot, mean of {hot_spot.mask.count} voxels"
-        ax.plot(x, hot_spot.curve.enhancement, color=HOT_SPOT_COLOUR, linewidth=2.0, marker="o", markersize=4, label=text)
+        ax.plot(
+            x, hot_spot.curve.enhancement, color=HOT_SPOT_COLOUR, linewidth=2.0, marker="o", markersize=4, label=text
+        )
     margin = 0.02 * (x[-1] - x[0])
     ax.set_xlim(x[0] - margin, x[-1] + margin)
     _shade_baseline(ax, x, timing, in_seconds)
     if in_seconds:
         _mark_times(ax, float(x[-1]))
+    if curve.times_s is None:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(label, fontsize=9, color=INK)
     ax.set_ylabel("enhancement over baseline (%)", fontsize=9, color=INK)
     _tidy(ax)

@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from spinehub.errors import InvalidArgumentError
 from spinehub.render.curve_panel import curve_axes, draw_curve
-from spinehub.render.panels import draw_class_map, draw_planes
+from spinehub.render.panels import draw_class_map, draw_planes, planes_height
 from spinehub.render.scene import Scene
 
 __all__ = ["case_figure", "class_map_figure", "curve_figure", "figure_png", "planes_figure"]
 
 DPI = 130
 _WIDTH = 11.0
+_CURVE = 3.7
+_TITLES = 0.5
+"""Inches: width of a figure, height of the curve, and of the titles above the planes."""
 
 
 def figure_png(figure: Figure) -> bytes:
@@ -33,16 +36,17 @@ def case_figure(scene: Scene) -> Figure:
     """Planes above, curve below; a single volume has no curve."""
     if not scene.has_curve or scene.curve is None:
         return planes_figure(scene)
-    figure = _figure(8.6)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.35, 1.0))
-    draw_planes(top, scene)
-    draw_curve(curve_axes(bottom), scene.curve, scene.timing, scene.hot_spot)
+    above = planes_height(scene, _WIDTH) + _TITLES
+    figure = _figure(above + _CURVE)
+    rows = figure.add_gridspec(2, 1, height_ratios=(above, _CURVE))
+    draw_planes(figure.add_subfigure(rows[0]), scene)
+    draw_curve(curve_axes(figure.add_subfigure(rows[1])), scene.curve, scene.timing, scene.hot_spot)
     return figure
 
 
 def planes_figure(scene: Scene) -> Figure:
     """The three planes alone."""
-    figure = _figure(4.8)
+    figure = _figure(planes_height(scene, _WIDTH) + _TITLES)
     draw_planes(figure, scene)
     return figure
 
@@ -57,7 +61,7 @@ def curve_figure(scene: Scene) -> Figure:
     """
     if scene.curve is None:
         raise InvalidArgumentError("scene must hold a curve to draw one; mark a lesion in a series first")
-    figure = _figure(3.8)
+    figure = _figure(_CURVE)
     draw_curve(curve_axes(figure), scene.curve, scene.timing, scene.hot_spot)
     return figure
 

@@ -44,10 +44,11 @@ def report_page(
     str
         A complete HTML document.
     """
+    has_arrival = document["timing"]["arrival_s"] is not None
     sections = (
         _warnings(document["warnings"]),
         _section("Technique", _rows(technique_rows(document))),
-        _section("Findings", _paragraphs(findings_text(document)) + _pictures(pictures)),
+        _section("Findings", _paragraphs(findings_text(document)) + _pictures(pictures, has_arrival)),
         _parameters(document, missing_maps or {}),
         _routes(document, pictures, explanations or {}),
         _section("Limitations", _list(_LIMITATIONS) + f'<p class="strong">{escape(wording.BIOPSY_SENTENCE)}</p>'),
@@ -56,7 +57,7 @@ def report_page(
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
         "style-src 'unsafe-inline'\">\n"
         f"<title>spinehub report</title>\n<style>\n{STYLE}</style></head>\n<body><main>\n"
         f'<header><h1>spinehub report</h1><p class="banner"><strong>Research and teaching only.</strong> '
@@ -102,12 +103,12 @@ def _picture(png: bytes, text: str) -> str:
     )
 
 
-def _pictures(pictures: Mapping[str, bytes]) -> str:
+def _pictures(pictures: Mapping[str, bytes], has_arrival: bool) -> str:
+    lines = " Dashed lines: times at which the parameters are read." if has_arrival else ""
     texts = {
         "planes": "Three planes through the lesion. Patient right is on the left of the screen in axial and coronal "
         "slices, anterior is on the left in sagittal slices.",
-        "curve": "Enhancement over time. Shaded: baseline. Band: middle half of the lesion's voxels. Dashed lines: "
-        "times at which the parameters are read.",
+        "curve": f"Enhancement over time. Shaded: baseline. Band: middle half of the lesion's voxels.{lines}",
     }
     return "".join(_picture(pictures[name], text) for name, text in texts.items() if name in pictures)
 
@@ -149,6 +150,7 @@ def _routes(
     outside = [item for item in document["warnings"] if item["code"] == "outside_training_distribution"]
     if outside:
         lead += f"<p>{escape(outside[0]['message'])}</p>\n"
+    if outside and any(route["probabilities"] for route in routes):
         numbers = f"<details><summary>Show the numbers all the same</summary>\n{numbers}</details>\n"
     else:
         lead += f"<p>{escape(wording.agreement_sentence([route['decision'] for route in routes]))}</p>\n"

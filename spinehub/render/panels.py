@@ -6,19 +6,32 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import NDArray
 
-from spinehub.render.planes import OUTLINE_RGB, PLANES, PlaneView, display_window, plane_letters, render_slice
+from spinehub.render.planes import (
+    OUTLINE_RGB,
+    PLANES,
+    PlaneView,
+    display_window,
+    outline_pixels,
+    plane_letters,
+    render_slice,
+)
 from spinehub.render.scene import Scene
-from spinehub.render.wording import CLASS_COLOURS
+from spinehub.render.wording import CLASS_COLOURS, MAP_NAMES
 from spinehub.volume import Index, Mask, Seed, Volume
 
-__all__ = ["draw_class_map", "draw_planes", "shown_volume"]
+__all__ = ["draw_class_map", "draw_planes", "planes_height", "shown_volume"]
 
 INK = "#1f2933"
 ON_BLACK = "#dfe6ee"
 RULERS_MM = (5, 10, 20, 50)
 CLASS_MAP_SLICES = 3
+SMALLEST_CROP_MM = 40.0
+NARROWEST = 0.3
+HEIGHT_INCHES = (3.0, 5.0)
+"""A row of panels is never lower or higher than this."""
 
 
 def shown_volume(scene: Scene) -> tuple[Volume, str]:
@@ -40,24 +53,82 @@ def shown_volume(scene: Scene) -> tuple[Volume, str]:
     return image.frame(frame_index), text
 
 
+def planes_height(scene: Scene, width: float) -> float:
+    """Height in inches of a row of panels that fills `width` inches, so that thin slabs leave no gaps."""
+    low, high = HEIGHT_INCHES
+    return float(np.clip(width / sum(_widths(scene)), low, high))
+
+
 def draw_planes(figure: Figure | SubFigure, scene: Scene) -> None:
-    """Draw the three planes through the lesion, the acquired plane first and largest."""
+    """Draw the three planes through the lesion, the acquired plane first, and the map beside them."""
     volume, caption = shown_volume(scene)
-    grid = volume.grid
     centre = _centre(volume, scene.mask, scene.seeds)
-    order = (grid.acquired_plane, *(plane for plane in PLANES if plane != grid.acquired_plane))
     window = display_window(volume.voxels)
-    axes = figure.subplots(1, 3, width_ratios=(1.5, 1.0, 1.0))
-    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.03, top=0.88, wspace=0.03)
-    for ax, plane in zip(axes, order, strict=True):
-        view = PlaneView.of(grid, plane)
-        slice_index = centre[view.slice_axis]
-        pixel_mm = _pixel_mm(view)
-        picture = render_slice(volume, plane, slice_index, mask=scene.mask, window=window, pixel_mm=pixel_mm)
+    views, widths = _views(scene), _widths(scene)
+    axes = figure.subplots(1, len(widths), width_ratios=widths)
+    figure.subplots_adjust(left=0.012, right=0.988, bottom=0.03, top=0.88, wspace=0.04)
+    for ax, view in zip(axes, views, strict=False):
+        slice_index, pixel_mm = centre[view.slice_axis], _pixel_mm(view)
+        picture = render_slice(volume, view.plane, slice_index, mask=scene.mask, window=window, pixel_mm=pixel_mm)
         _draw_slice(ax, picture, view, slice_index, pixel_mm)
         _draw_seeds(ax, view, slice_index, scene.seeds, volume, pixel_mm)
+    if scene.shown_map is not None:
+        _draw_map(axes[-1], scene, views[0], centre)
     outline = "; outline: lesion" if scene.mask is not None else ""
     _headline(figure, f"Signal, {caption}{outline}")
+
+
+def _views(scene: Scene) -> list[PlaneView]:
+    """Views of the three planes, the acquired plane first."""
+    grid = scene.image.grid
+    order = (grid.acquired_plane, *(plane for plane in PLANES if plane != grid.acquired_plane))
+    return [PlaneView.of(grid, plane) for plane in order]
+
+
+def _widths(scene: Scene) -> list[float]:
+    """Width of each panel per unit of height; a thin slab still gets room for its title."""
+    extents = [view.extent_mm for view in _views(scene)]
+    widths = [max(width / height, NARROWEST) for height, width in extents]
+    return [*widths, 1.0] if scene.shown_map is not None else widths
+
+
+def _draw_map(ax: Axes, scene: Scene, view: PlaneView, centre: Index) -> None:
+    """Draw the map in colour, enlarged around the lesion; the whole slice where none is marked."""
+    shown = scene.shown_map
+    if shown is None:
+        return
+    slice_index, pixel_mm = centre[view.slice_axis], _pixel_mm(view)
+    values = view.cut(shown.values, slice_index)
+    height, width = view.screen_size(pixel_mm)
+    inside = view.cut(scene.mask.voxels, slice_index) if scene.mask is not None else np.isfinite(values)
+    known = values[inside & np.isfinite(values)]
+    top = float(np.percentile(known, 98)) if known.size else 1.0
+    frame = (-0.5, width - 0.5, height - 0.5, -0.5)
+    picture = ax.imshow(values, cmap="viridis", vmin=0.0, vmax=max(top, 1.0), extent=frame, interpolation="nearest")
+    if scene.mask is not None:
+        border = outline_pixels(scene.mask, view, slice_index, pixel_mm)
+        ax.imshow(np.where(border[..., None], (1.0, 1.0, 1.0, 1.0), 0.0), extent=frame, interpolation="nearest")
+    _, x, y = view.screen_point_of(centre, pixel_mm)
+    half = _crop_mm(scene.mask, view) / 2 / pixel_mm if scene.mask is not None else max(height, width) / 2
+    x, y = (x, y) if scene.mask is not None else (width / 2, height / 2)
+    ax.set(xlim=(x - half, x + half), ylim=(y + half, y - half), facecolor="black")
+    _no_frame(ax)
+    ax.set_title(f"{MAP_NAMES[shown.name]}, {shown.unit}", fontsize=9, color=INK, pad=3)
+    scale = ax.inset_axes((0.05, 0.05, 0.035, 0.4))
+    ax.figure.colorbar(picture, cax=scale)
+    scale.tick_params(labelsize=7, colors=ON_BLACK, length=2)
+    for label in scale.get_yticklabels():
+        label.set_path_effects([Stroke(linewidth=1.6, foreground="black"), Normal()])
+
+
+def _crop_mm(mask: Mask | None, view: PlaneView) -> float:
+    """Side of the crop around a mask: twice its larger in-plane extent, at least 40 mm."""
+    if mask is None or mask.is_empty:
+        return max(view.extent_mm)
+    spread = np.ptp(np.argwhere(mask.voxels), axis=0) + 1
+    return max(
+        SMALLEST_CROP_MM, 2.0 * spread[view.row_axis] * view.row_mm, 2.0 * spread[view.column_axis] * view.column_mm
+    )
 
 
 def draw_class_map(figure: Figure | SubFigure, scene: Scene, class_map: NDArray[np.float32]) -> None:
@@ -116,8 +187,7 @@ def _draw_slice(ax: Axes, picture: NDArray[np.uint8], view: PlaneView, slice_ind
     height, width = picture.shape[:2]
     ax.set_facecolor("black")
     ax.imshow(picture, interpolation="nearest")
-    ax.set_xticks([])
-    ax.set_yticks([])
+    _no_frame(ax)
     ax.set_title(f"{view.plane} {slice_index + 1}/{view.slice_count}", fontsize=9, color=INK, pad=3)
     style: dict[str, Any] = {"color": ON_BLACK, "fontsize": 8, "transform": ax.transAxes}
     places = (
@@ -132,6 +202,13 @@ def _draw_slice(ax: Axes, picture: NDArray[np.uint8], view: PlaneView, slice_ind
     left, bottom = 0.04 * width, 0.955 * height
     ax.plot([left, left + ruler_mm / pixel_mm], [bottom, bottom], color=ON_BLACK, linewidth=1.6)
     ax.text(left, bottom - 0.012 * height, f"{ruler_mm} mm", color=ON_BLACK, fontsize=7, va="bottom")
+
+
+def _no_frame(ax: Axes) -> None:
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
 
 
 def _draw_seeds(

@@ -15,7 +15,7 @@ from scipy import ndimage
 from spinehub.errors import InvalidArgumentError
 from spinehub.volume import Grid, Index, Mask, Plane, Volume
 
-__all__ = ["OUTLINE_RGB", "PLANES", "PlaneView", "display_window", "plane_letters", "render_slice"]
+__all__ = ["OUTLINE_RGB", "PLANES", "PlaneView", "display_window", "outline_pixels", "plane_letters", "render_slice"]
 
 PLANES: tuple[Plane, Plane, Plane] = ("sagittal", "coronal", "axial")
 OUTLINE_RGB = (242, 169, 59)
@@ -103,8 +103,7 @@ class PlaneView:
         """
         if not 0 <= slice_index < self.slice_count:
             raise InvalidArgumentError(
-                f"slice_index of the {self.plane} plane must be between 0 and {self.slice_count - 1}, "
-                f"got {slice_index}"
+                f"slice_index of the {self.plane} plane must be between 0 and {self.slice_count - 1}, got {slice_index}"
             )
         image = np.take(values, slice_index, axis=self.slice_axis)
         if self.row_axis > self.column_axis:
@@ -207,9 +206,15 @@ def render_slice(
     image = np.repeat(np.round(255 * grey).astype(np.uint8)[..., None], 3, axis=2)
     if mask is not None:
         volume.grid.require_match(mask.grid)
-        inside = _resized(view.cut(mask.voxels, slice_index).astype(np.float64), size, order=0) > 0.5
-        image[inside & ~ndimage.binary_erosion(inside)] = OUTLINE_RGB
+        image[outline_pixels(mask, view, slice_index, pixel_mm)] = OUTLINE_RGB
     return image
+
+
+def outline_pixels(mask: Mask, view: PlaneView, slice_index: int, pixel_mm: float) -> NDArray[np.bool_]:
+    """Screen pixels ``(height, width)`` just inside the border of a mask in one slice."""
+    image = view.cut(mask.voxels, slice_index).astype(np.float64)
+    inside = _resized(image, view.screen_size(pixel_mm), order=0) > 0.5
+    return np.asarray(inside & ~ndimage.binary_erosion(inside))
 
 
 def _resized(image: NDArray[np.float64], size: tuple[int, int], order: int) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """A report in a radiologist's words: technique, findings and parameters, from the numbers of report.json."""
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from spinehub.render import wording
@@ -34,8 +35,9 @@ def technique_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if len(shape) == 4:
         yield "Frames", _frames_text(source, timing)
     if timing["arrival_s"] is not None:
-        yield "Contrast arrival", (
-            f"{number(timing['arrival_s'])} s after the first frame, ± {number(timing['uncertainty_s'])} s"
+        yield (
+            "Contrast arrival",
+            (f"{number(timing['arrival_s'])} s after the first frame, ± {number(timing['uncertainty_s'])} s"),
         )
     if growing["seeds"]:
         yield "Region", _growing_text(growing)
@@ -50,7 +52,7 @@ def _frames_text(source: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     text = f"{count}, of which {timing['baseline_frames']} before contrast"
     if times is None:
         return text + "; times not known"
-    steps = sorted(after - before for before, after in zip(times, times[1:], strict=False))
+    steps = sorted(after - before for before, after in pairwise(times))
     return text + f"; every {number(steps[len(steps) // 2])} s (median), over {number(times[-1])} s"
 
 
@@ -105,7 +107,7 @@ def _enhancement_text(document: Mapping[str, Any], plane: str) -> Iterator[str]:
     if early is not None:
         parts.append(f"is {number(early, 0)} % above baseline 45 s after contrast arrival")
     if washout is not None:
-        parts.append(f"changes by {number(washout, 0, sign=True)} % from then to 240 s")
+        parts.append(f"changes by {number(washout, 0, sign=True)} % from 67 s (or an earlier peak) to 240 s")
     text = f"{place} {' and '.join(parts)}" if parts else f"{place} enhances"
     if spot["curve_type"] is not None:
         text += f": curve type {spot['curve_type']}, {wording.CURVE_TYPE_NAMES[spot['curve_type']]}"

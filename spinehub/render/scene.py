@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spinehub.perfusion import HotSpot, Timing
-from spinehub.series import Curve, DynamicSeries
+from spinehub.series import Curve, DynamicSeries, ParametricMap
 from spinehub.volume import Mask, Seed, Volume
 
 __all__ = ["Scene"]
@@ -23,6 +23,8 @@ class Scene:
         Curve of the lesion (with its quartile band) and the hot spot.
     seeds
         Marked where their slice is shown.
+    shown_map
+        Map shown in colour beside the planes; None where none could be computed.
     """
 
     image: DynamicSeries | Volume
@@ -31,6 +33,7 @@ class Scene:
     curve: Curve | None = None
     hot_spot: HotSpot | None = None
     seeds: tuple[Seed, ...] = ()
+    shown_map: ParametricMap | None = None
 
     @property
     def has_curve(self) -> bool:

@@ -125,8 +125,11 @@ def agreement_sentence(decisions: Sequence[str]) -> str:
     if not answered:
         return "No method gives an answer for this case."
     leaning = {name: answered.count(name) for name in CLASS_NAMES}
-    parts = [f"{_count(n)} of {_count(len(decisions)).lower()} {_methods(n)} to {CLASS_NAMES[name]}"
-             for name, n in leaning.items() if n]
+    parts = [
+        f"{_count(n)} of {_count(len(decisions)).lower()} {_methods(n)} to {CLASS_NAMES[name]}"
+        for name, n in leaning.items()
+        if n
+    ]
     if not parts:
         return f"{_count(len(answered))} of {_count(len(decisions)).lower()} methods ran and none of them decides."
     return "; ".join(parts) + ". " + AGREEMENT_SENTENCE

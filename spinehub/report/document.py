@@ -16,8 +16,6 @@ from spinehub.series import DynamicSeries
 __all__ = ["FORMAT", "report_document", "strict_json", "versions"]
 
 FORMAT = "spinehub-report/1"
-_SIGNIFICANT_DIGITS = 10
-"""More than float32 holds, so nothing measured is lost; enough to drop the noise of binary fractions."""
 _PACKAGES = ("numpy", "scipy", "SimpleITK", "pyradiomics-bhklab", "torch", "timm", "segmentation-models-pytorch")
 
 
@@ -28,7 +26,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "format": FORMAT,
         "input": _input(report),
         "timing": _timing(report.timing),
-        "growing": _growing(report),
+        "growing": None,
         "lesion": _lesion(finding),
         "hot_spot": _hot_spot(finding),
         "parameters": {
@@ -45,29 +43,30 @@ def report_document(report: Report) -> dict[str, Any]:
         "versions": versions(),
         "disclaimer": DISCLAIMER,
     }
-    plain = strict_json(document)
-    if report.tolerance is not None:
-        plain["growing"]["tolerance"] = float(report.tolerance)  # exact: the mask is a comparison with this number
-    return dict(plain)
+    plain = {name: strict_json(value) for name, value in document.items()}
+    # exact: the mask is a comparison with the tolerance, and seeds and reach must grow it again
+    plain["growing"] = strict_json(_growing(report), digits=17)
+    return plain
 
 
-def strict_json(value: Any) -> Any:
+def strict_json(value: Any, digits: int = 10) -> Any:
     """Turn records of numpy numbers into JSON types; what is not finite becomes None.
 
-    Numbers keep 10 significant digits.
+    Numbers keep `digits` significant digits: 10 hold a float32 and drop the noise of binary fractions, 17 hold a
+    float64.
     """
     if isinstance(value, Mapping):
-        return {str(key): strict_json(item) for key, item in value.items()}
+        return {str(key): strict_json(item, digits) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return strict_json(value.tolist())
+        return strict_json(value.tolist(), digits)
     if isinstance(value, (list, tuple)):
-        return [strict_json(item) for item in value]
+        return [strict_json(item, digits) for item in value]
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (int, np.integer)):
         return int(value)
     if isinstance(value, (float, np.floating)):
-        return float(f"{float(value):.{_SIGNIFICANT_DIGITS}g}") if np.isfinite(value) else None
+        return float(f"{float(value):.{digits}g}") if np.isfinite(value) else None
     return value if value is None else str(value)
 
 
@@ -84,7 +83,6 @@ def versions() -> dict[str, str]:
 
 def _input(report: Report) -> dict[str, Any]:
     image, source = report.image, report.source
-    is_series = isinstance(image, DynamicSeries)
     names = source.names if source is not None else (image.name,) if image.name else ()
     return {
         "files": names,
@@ -92,7 +90,7 @@ def _input(report: Report) -> dict[str, Any]:
         "shape": image.frames.shape if isinstance(image, DynamicSeries) else image.voxels.shape,
         "spacing_mm": image.grid.spacing_mm,
         "regime": report.timing.regime,
-        "times_s": image.times_s if is_series else None,
+        "times_s": image.times_s if isinstance(image, DynamicSeries) else None,
     }
 
 

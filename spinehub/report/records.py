@@ -176,7 +176,9 @@ class Report:
         """What its figures show."""
         seeds = self.growth.seeds if self.growth is not None else ()
         mask = self.finding.mask if self.finding is not None else None
-        return Scene(self.image, self.timing, mask, self.curve, self.hot_spot, seeds)
+        names = ("early_enhancement", "percent_enhancement", "peak_enhancement")
+        shown = next((self.maps[name] for name in names if name in self.maps), None)
+        return Scene(self.image, self.timing, mask, self.curve, self.hot_spot, seeds, shown)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON types, format ``spinehub-report/1``."""

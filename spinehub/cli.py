@@ -1,0 +1,313 @@
+"""The ``spinehub`` command: one verb per job. Exit status 0 done, 2 wrong usage, 3 input refused.
+
+Each verb imports what it needs when it runs, so that a refused file never waits for the network packages.
+"""
+
+import argparse
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from spinehub._version import __version__
+from spinehub.errors import SpineHubError
+
+__all__ = ["main"]
+
+ROUTES = ("hotspot", "radiomics", "unet", "inception_resnet")
+_NUMBERS = re.compile(r"-\.?\d[\d.,eE+-]*")
+"""A word that starts like an option but is a negative number or a list that starts with one."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see: {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = _parser().parse_args(_joined(list(sys.argv[1:] if argv is None else argv)))
+    try:
+        arguments.run(arguments)
+    except SpineHubError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        print("error: stopped by the user", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _joined(words: list[str]) -> list[str]:
+    """Glue ``--seed-mm -10.5,3,2`` to ``--seed-mm=-10.5,3,2``: argparse takes a leading minus for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and re.fullmatch(r"--[a-z-]+", joined[-1]) and _NUMBERS.fullmatch(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="spinehub",
+        allow_abbrev=False,
+        description="Spinal metastasis or primary malignant bone tumour on contrast-enhanced MRI. Research and "
+        "teaching software, not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"spinehub {__version__}")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_analyse(verbs)
+    _add_simulate(verbs)
+    _add_train(verbs)
+    _add_evaluate(verbs)
+    publish = _verb(verbs, "publish", _publish, "put a model folder on the Hugging Face Hub")
+    publish.add_argument("folder", type=Path, metavar="DIR", help="model folder, as written by train")
+    publish.add_argument("--repo-id", required=True, metavar="ID", help="such as your-name/unet-dce")
+    _verb(verbs, "demo", _demo, "open the page in a browser")
+    return parser
+
+
+def _verb(verbs: Any, name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_analyse(verbs: Any) -> None:
+    parser = _verb(verbs, "analyse", _analyse, "measure a lesion and ask the four routes")
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="3-D or 4-D file, or one file per frame")
+    lesion = parser.add_mutually_exclusive_group(required=True)
+    lesion.add_argument("--seed", action="append", type=_index, metavar="I,J,K", help="voxel in the lesion; repeatable")
+    lesion.add_argument("--seed-mm", action="append", type=_position, metavar="X,Y,Z", help="the same in mm, RAS+")
+    lesion.add_argument("--mask", type=Path, metavar="MASK", help="mask of the lesion on the image's grid")
+    parser.add_argument("--background-seed", action="append", default=[], type=_index, metavar="I,J,K",
+                        help="voxel that must stay outside; repeatable")  # fmt: skip
+    parser.add_argument("--tolerance", default="auto", type=_tolerance, metavar="auto|FLOAT", help="how far to grow")
+    parser.add_argument("--reach-mm", default=60.0, type=_positive, metavar="R", help="never farther from a seed")
+    times = parser.add_mutually_exclusive_group()
+    times.add_argument("--times-s", type=_numbers, metavar="T0,T1,...", help="time of each frame in seconds")
+    times.add_argument("--frame-interval-s", type=_positive, metavar="DT", help="seconds between frames")
+    parser.add_argument("--baseline-frames", type=_count, metavar="N", help="frames before contrast arrives")
+    parser.add_argument("--model", action="append", default=[], type=_model, metavar="ROUTE=ID",
+                        help=f"weights of a route ({', '.join(ROUTES)}): embedded name, folder or Hub id")  # fmt: skip
+    parser.add_argument("--output", required=True, type=_output, metavar="DIR", help="folder for the results")
+
+
+def _add_simulate(verbs: Any) -> None:
+    parser = _verb(verbs, "simulate", _simulate, "write a cohort of simulated cases")
+    parser.add_argument("--cases", required=True, type=_count, metavar="N", help="number of cases, half of each class")
+    parser.add_argument("--seed", required=True, type=_whole, metavar="S", help="case k depends on (S, k) alone")
+    parser.add_argument("--cohort", default="matched", choices=("matched", "as-published"), help="default: matched")
+    parser.add_argument("--output", required=True, type=_output, metavar="DIR", help="folder for the cohort")
+
+
+def _add_train(verbs: Any) -> None:
+    parser = _verb(verbs, "train", _train, "train one route on a cohort")
+    parser.add_argument("route", choices=ROUTES, metavar="ROUTE", help=", ".join(ROUTES))
+    parser.add_argument("--data", required=True, type=Path, metavar="COHORT", help="folder with cohort.csv")
+    parser.add_argument("--output", required=True, type=_output, metavar="DIR", help="folder for the model")
+    parser.add_argument("--minutes", type=_positive, metavar="M", help="stop after this long")
+    parser.add_argument("--seed", default=0, type=_whole, metavar="S", help="seed of everything random")
+    parser.add_argument("--resume", action="store_true", help="go on from what is in DIR")
+
+
+def _add_evaluate(verbs: Any) -> None:
+    parser = _verb(verbs, "evaluate", _evaluate, "score the routes on a cohort they were not trained on")
+    parser.add_argument("--data", required=True, type=Path, metavar="COHORT", help="folder with cohort.csv")
+    parser.add_argument("--model", action="append", default=[], type=_model, metavar="ROUTE=ID", help="as in analyse")
+    parser.add_argument("--output", required=True, type=_output, metavar="DIR", help="folder for the scores")
+
+
+def _analyse(arguments: argparse.Namespace) -> None:
+    from spinehub.io import describe_source, read_mask, read_series
+    from spinehub.volume import Seed, Volume
+
+    image = read_series(
+        *arguments.inputs,
+        times_s=arguments.times_s,
+        frame_interval_s=arguments.frame_interval_s,
+        baseline_frames=arguments.baseline_frames,
+    )
+    if isinstance(image, Volume):
+        for name in ("times_s", "frame_interval_s", "baseline_frames"):
+            if getattr(arguments, name) is not None:
+                _warn(f"--{name.replace('_', '-')} is ignored: the input is a single volume, which has no frames")
+    seeds = [Seed.at_index(index, image.grid) for index in arguments.seed or ()]
+    seeds += [Seed.at_position(position) for position in arguments.seed_mm or ()]
+    seeds += [Seed.at_index(index, image.grid, background=True) for index in arguments.background_seed]
+    for seed in seeds:
+        seed.index_on(image.grid)
+    mask = read_mask(arguments.mask, image.grid) if arguments.mask is not None else None
+    if mask is not None and seeds:
+        _warn("--background-seed is ignored: the region comes from --mask")
+        seeds = []
+
+    from spinehub.pipeline import DEFAULT_MODELS, analyse
+
+    with _progress() as progress:
+        report = analyse(
+            image,
+            seeds=seeds,
+            mask=mask,
+            tolerance=arguments.tolerance,
+            reach_mm=arguments.reach_mm,
+            models={**DEFAULT_MODELS, **dict(arguments.model)},
+            source=describe_source(*arguments.inputs),
+            progress=progress,
+        )
+        report.save(arguments.output)
+    _print_summary(report.to_dict(), arguments.output)
+
+
+def _print_summary(document: dict[str, Any], folder: Path) -> None:
+    from spinehub.render.prose import findings_text
+    from spinehub.render.wording import DECISION_NAMES, NOT_A_DIAGNOSIS, ROUTE_NAMES
+
+    for sentence in findings_text(document):
+        print(sentence)
+    print(NOT_A_DIAGNOSIS)
+    for route in document["routes"]:
+        reason = f" ({route['reason'].partition(':')[0]})" if route["reason"] else ""
+        print(f"  {ROUTE_NAMES[route['name']]}: {DECISION_NAMES[route['decision']]}{reason}")
+    for warning in document["warnings"]:
+        print(f"  {warning['code']}: {warning['message']}")
+    print(f"Written to {folder}: report.json, report.html and the files beside them")
+
+
+def _simulate(arguments: argparse.Namespace) -> None:
+    from spinehub.cohort import generate_cohort
+
+    workers = min(4, os.cpu_count() or 1)
+    generate_cohort(arguments.output, arguments.cases, arguments.seed, cohort=arguments.cohort, workers=workers)
+    print(f"Written to {arguments.output}: cohort.csv and {arguments.cases} cases")
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from spinehub.training import train_route
+
+    train_route(
+        arguments.route,
+        arguments.data,
+        arguments.output,
+        minutes=arguments.minutes,
+        seed=arguments.seed,
+        resume=arguments.resume,
+    )
+    print(f"Written to {arguments.output}: the weights of {arguments.route}")
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from spinehub.evaluation import evaluate_cohort
+
+    evaluate_cohort(arguments.data, arguments.output, models=dict(arguments.model))
+    print(f"Written to {arguments.output}: scores of every route")
+
+
+def _publish(arguments: argparse.Namespace) -> None:
+    from spinehub.hub import publish
+
+    print(publish(arguments.folder, arguments.repo_id))
+
+
+def _demo(_: argparse.Namespace) -> None:
+    from spinehub.demo import launch
+
+    launch()
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[float, str], None] | None]:
+    """Progress bar, only where a person watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=100, leave=False, bar_format="{bar:20} {percentage:3.0f} % {desc}") as bar:
+
+        def show(fraction: float, text: str) -> None:
+            bar.set_description_str(text)
+            bar.update(100 * fraction - bar.n)
+
+        yield show
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers with commas between them, got {text!r}") from None
+    if not all(math.isfinite(value) for value in values):
+        raise argparse.ArgumentTypeError(f"must be finite numbers, got {text!r}")
+    return values
+
+
+def _index(text: str) -> tuple[int, int, int]:
+    try:
+        i, j, k = (int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be three whole numbers I,J,K, got {text!r}") from None
+    return i, j, k
+
+
+def _position(text: str) -> tuple[float, float, float]:
+    values = _numbers(text)
+    if len(values) != 3:
+        raise argparse.ArgumentTypeError(f"must be three numbers X,Y,Z in mm, got {text!r}")
+    return values[0], values[1], values[2]
+
+
+def _positive(text: str) -> float:
+    values = _numbers(text)
+    if len(values) != 1 or values[0] <= 0:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return values[0]
+
+
+def _tolerance(text: str) -> float | str:
+    if text == "auto":
+        return text
+    values = _numbers(text)
+    if len(values) != 1 or values[0] < 0:
+        raise argparse.ArgumentTypeError(f"must be auto or a number of at least 0, got {text!r}")
+    return values[0]
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"\d{1,18}", text):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if _whole(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _model(text: str) -> tuple[str, str]:
+    route, _, model_id = text.partition("=")
+    if route not in ROUTES or not model_id:
+        raise argparse.ArgumentTypeError(f"must be ROUTE=ID with a route of {', '.join(ROUTES)}, got {text!r}")
+    return route, model_id
+
+
+def _output(text: str) -> Path:
+    """A folder that exists or can be made; checked before any work is done."""
+    folder = Path(text)
+    existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise argparse.ArgumentTypeError(f"must be a folder that can be written to, got {text!r}")
+    return folder

@@ -1,0 +1,23 @@
+"""The four routes to a diagnosis: from a case to four answers, side by side, never averaged."""
+
+from spinehub.report import ROUTES, RouteAnswer, RouteName
+from spinehub.routes.answers import RouteAnswers, RouteContext, answer_routes, lesion_enhances
+from spinehub.routes.domain import DEFAULT_RANGES, acquisition_facts, unusual_acquisition
+from spinehub.routes.held_out import held_out_score
+from spinehub.routes.pool import DEFAULT_MODELS, load_model
+
+__all__ = [
+    "DEFAULT_MODELS",
+    "DEFAULT_RANGES",
+    "ROUTES",
+    "RouteAnswer",
+    "RouteAnswers",
+    "RouteContext",
+    "RouteName",
+    "acquisition_facts",
+    "answer_routes",
+    "held_out_score",
+    "lesion_enhances",
+    "load_model",
+    "unusual_acquisition",
+]
