@@ -90,7 +90,7 @@ def fit_activations(
     training
         ``(n, F)`` of each regime, n at least 20: axes, mean and correlation.
     held_out
-        ``(m, F)`` of each regime, m at least 1: the limits, since a network answers more sharply on what it was fitted on.
+        ``(m, F)`` of each regime, m at least 1: the limits. A network is surer of what it was fitted on.
     """
     everything = np.concatenate([np.asarray(rows, dtype=np.float64) for rows in training.values()])
     mean = everything.mean(axis=0)

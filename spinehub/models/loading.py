@@ -185,7 +185,7 @@ def _no_revision(name: str, revision: str | None) -> None:
 
 def _class_of(section: Any) -> Any:
     kind = section.get("kind")
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise ModelError(f"kind of the model must be one of {', '.join(_KINDS)}, got {kind!r}; update spinehub")
     module, name = _KINDS[kind]
     return getattr(import_module(f"spinehub.models.{module}"), name)

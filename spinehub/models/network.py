@@ -140,7 +140,7 @@ class NetworkModel:
 
     def tensor_of(self, values: NDArray[np.floating[Any]]) -> torch.Tensor:
         """``(N, C, H, W)`` as a float32 tensor where the weights are, channels last in memory."""
-        tensor = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(self.device)
+        tensor = torch.tensor(values, dtype=torch.float32, device=self.device)
         return tensor.contiguous(memory_format=torch.channels_last)
 
     def stack_of(
