@@ -232,6 +232,7 @@ def test_big_endian_mha(tmp_path: Path, field: str) -> None:
         ({"ElementSpacing": "0 2 3"}, "voxel spacing of"),
         ({"TransformMatrix": "1 0 0 1 0 0 0 0 1"}, "whose axes coincide"),
         ({"ElementNumberOfChannels": "3"}, "holds RGB colour voxels"),
+        ({"ElementNumberOfChannels": ""}, "leaves the MetaImage field 'ElementNumberOfChannels' empty"),
         ({"ElementNumberOfChannels": "500"}, "limit of 200"),
         ({"ElementToIntensityFunctionSlope": "2"}, "rescales its voxels by ElementToIntensityFunctionSlope"),
         ({"Position": "0 0 0"}, "states the field 'Offset' twice"),

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from spinehub.errors import InputRefusedError, InvalidArgumentError
 from spinehub.io.guard import first_bytes, require_file
 from spinehub.io.header import FileHeader
@@ -99,11 +101,13 @@ def read_header(path: Path, image_path: Path | None = None) -> FileHeader:
         raise InputRefusedError(
             f"{path.name} is a DICOM file; convert the whole DICOM series to NIfTI first, for example with dcm2niix"
         )
-    if block.startswith(MAGIC):
-        return read_nrrd_header(path)
-    if looks_like_metaimage(block):
-        return read_metaimage_header(path)
-    return read_nifti_header(path, image_path)
+    # Absurd numbers overflow on their way to the checks that refuse them; that needs no warning of its own.
+    with np.errstate(all="ignore"):
+        if block.startswith(MAGIC):
+            return read_nrrd_header(path)
+        if looks_like_metaimage(block):
+            return read_metaimage_header(path)
+        return read_nifti_header(path, image_path)
 
 
 def _is_dicom(path: Path, block: bytes) -> bool:

@@ -110,9 +110,12 @@ def _floats(name: str, fields: dict[str, str], field: str, count: int) -> NDArra
 
 def _whole_numbers(name: str, fields: dict[str, str], field: str) -> list[int]:
     try:
-        return [int(word) for word in fields[field].split()]
+        values = [int(word) for word in fields[field].split()]
     except (KeyError, ValueError) as error:
         raise InputRefusedError(f"{name} lacks a readable MetaImage field '{field}'; save it again") from error
+    if not values:
+        raise InputRefusedError(f"{name} leaves the MetaImage field '{field}' empty; save it again")
+    return values
 
 
 def _pixel(name: str, fields: dict[str, str]) -> tuple[np.dtype[Any], int]:

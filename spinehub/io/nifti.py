@@ -145,9 +145,8 @@ def _repaired(name: str, header: Any) -> Any:
 
     header = header.copy()
     try:
-        with np.errstate(all="ignore"):
-            header.check_fix(logger=_SILENT, error_level=40)
-            header.get_best_affine()
+        header.check_fix(logger=_SILENT, error_level=40)
+        header.get_best_affine()
     except (HeaderDataError, ValueError) as error:
         raise InputRefusedError(f"{name} states an orientation that cannot be read; export it again") from error
     return header
