@@ -7,17 +7,33 @@ from spinehub.series import Regime
 
 __all__ = ["held_out_score"]
 
-_FIELDS = ("auc", "accuracy", "interval", "n", "cohort", "regime", "mask_source")
+_MASK_SOURCES = ("end_to_end", "truth_mask")
+"""A region grown from one click is what a user does, so its score comes first."""
 
 
 def held_out_score(evaluation: Mapping[str, Any] | None, regime: Regime) -> dict[str, Any] | None:
-    """Score of one regime from a model's ``evaluation.json``; None where it holds none.
+    """Score of one regime from a model's ``evaluation.json`` (:mod:`spinehub.cards`); None where it holds none.
 
-    End-to-end scores (region grown from one click) are preferred to those on the true mask.
+    Returns
+    -------
+    dict or None
+        ``auc``, ``accuracy``, ``interval`` (of the AUC, 95 %), ``n``, ``cohort``, ``regime``, ``mask_source``,
+        ``simulated``.
     """
-    scores = (evaluation or {}).get("scores") or ()
-    rows = [row for row in scores if row.get("regime") == regime and row.get("auc") is not None]
-    if not rows:
-        return None
-    row = min(rows, key=lambda one: one.get("mask_source") != "grown")
-    return {**{name: row.get(name) for name in _FIELDS}, "simulated": True}
+    evaluation = evaluation or {}
+    sources = (evaluation.get("regimes") or {}).get(regime) or {}
+    for source in _MASK_SOURCES:
+        scores = sources.get(source) or {}
+        auc, accuracy = (scores.get(name) or {} for name in ("auc", "accuracy"))
+        if auc.get("value") is not None:
+            return {
+                "auc": auc["value"],
+                "accuracy": accuracy.get("value"),
+                "interval": [auc.get("low"), auc.get("high")],
+                "n": scores.get("n"),
+                "cohort": (evaluation.get("cohort") or {}).get("name"),
+                "regime": regime,
+                "mask_source": source,
+                "simulated": True,
+            }
+    return None
