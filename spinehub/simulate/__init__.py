@@ -6,7 +6,8 @@ classes stands in :mod:`spinehub.simulate.signs`.
 
 from spinehub.simulate.cohort import cohort_recipes, draw_recipe
 from spinehub.simulate.expected import expected_parameters
-from spinehub.simulate.recipe import SIMULATOR_VERSION, CaseRecipe, CohortName, KineticPrior
+from spinehub.simulate.parts import CohortName, KineticPrior
+from spinehub.simulate.recipe import SIMULATOR_VERSION, CaseRecipe
 from spinehub.simulate.rendering import render, render_twin
 from spinehub.simulate.signs import bayes_posterior, recipe_log_density
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinehub.simulate.recipe import AnatomyRecipe, PatientRecipe
+from spinehub.simulate.parts import AnatomyRecipe, PatientRecipe
 
 __all__ = ["LEVELS", "LEVEL_SIZES", "REGIONS", "LevelSizes", "draw_anatomy", "region_of"]
 
@@ -73,7 +73,8 @@ LEVEL_SIZES = LevelSizes(
         "30 20 15 12 10", "8 7",
     ),
     width=_row(
-        "18 17 17.5 18.5 20 23", "28 27 26 26 26.5 28 29 30.5 32 34.5 37 40", "42 43 45 47 50", "56 48 40 34 28", "15 10"
+        "18 17 17.5 18.5 20 23", "28 27 26 26 26.5 28 29 30.5 32 34.5 37 40", "42 43 45 47 50", "56 48 40 34 28",
+        "15 10",
     ),
     disc=_row(
         "5 5 5.2 5.5 5.5 5", "4 3.5 3.3 3.2 3.3 3.5 3.8 4.2 4.6 5.2 6 7", "8.5 9.5 10.5 11.5 10.5", "3 2 1.5 1.2 2",

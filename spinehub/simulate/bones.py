@@ -82,7 +82,7 @@ def paint_canal(block: Block) -> None:
     sac_depth, sac_width = half_depth * (0.92 - 0.16 * fat), half_width * 0.86
     ahead = behind - half_depth * 0.10 * fat
     sac = soft((np.sqrt((p.x / sac_width) ** 2 + (ahead / sac_depth) ** 2) - 1.0) * sac_depth, width) * inside
-    sac *= p.s > geometry.level_s[LEVELS.index("S2")]
+    sac *= p.s > float(geometry.level_s[LEVELS.index("S2")])
     cord_depth, cord_width = block.table("cord_depth", where) / 2.0, block.table("cord_width", where) / 2.0
     has_cord = cord_depth > 0.6
     cord_depth, cord_width = np.maximum(cord_depth, 0.6), np.maximum(cord_width, 0.6)
@@ -95,9 +95,7 @@ def paint_canal(block: Block) -> None:
     plexus = np.where(p.u > -half_depth, 0.45, 0.12).astype(np.float32)
     filling = np.clip(fat * (1.0 - plexus), 0.1, 1.0)
     rest = 1.0 - filling
-    block.canvas.paint(
-        inside, {"fat": filling, "vein": rest * plexus, "ligament": rest * (0.9 - plexus)}, where
-    )
+    block.canvas.paint(inside, {"fat": filling, "vein": rest * plexus, "ligament": rest * (0.9 - plexus)}, where)
 
 
 def body_distance(geometry: SpineGeometry, p: Located, level: NDArray[np.int16]) -> tuple[_Array, _Array, _Array]:
@@ -136,8 +134,12 @@ def body_distance(geometry: SpineGeometry, p: Located, level: NDArray[np.int16])
 def _dens_distance(x: _Array, up: _Array, forward: _Array, half_height: _Array) -> _Array:
     """Dens of C2 with the arches of C1 before and behind it."""
     peg = np.sqrt(x**2 + (forward - 9.0) ** 2 + np.maximum(up - half_height - 9.0, 0.0) ** 2) - 5.0
-    arch = np.sqrt(np.maximum(np.abs(x) - 6.0, 0.0) ** 2 + (forward - 19.5) ** 2 + ((up - half_height - 8.0) / 1.5) ** 2)
-    back = np.sqrt(np.maximum(np.abs(x) - 8.0, 0.0) ** 2 + (forward + 23.0) ** 2 + ((up - half_height - 8.0) / 1.2) ** 2)
+    arch = np.sqrt(
+        np.maximum(np.abs(x) - 6.0, 0.0) ** 2 + (forward - 19.5) ** 2 + ((up - half_height - 8.0) / 1.5) ** 2
+    )
+    back = np.sqrt(
+        np.maximum(np.abs(x) - 8.0, 0.0) ** 2 + (forward + 23.0) ** 2 + ((up - half_height - 8.0) / 1.2) ** 2
+    )
     return np.asarray(np.minimum(np.maximum(peg, -up), np.minimum(arch - 3.2, back - 3.0)), dtype=np.float32)
 
 
@@ -146,8 +148,10 @@ def paint_bodies(block: Block) -> None:
     points, geometry = block.points, block.geometry
     reach = geometry.tables["depth"][points.index] + 4.0
     half = geometry.tables["width"][points.index] * 0.5 + 4.0
-    above = points.s > geometry.level_s[0]
-    where = np.flatnonzero((points.u > np.where(above, -30.0, -5.0)) & (points.u < reach + 8.0 * above) & (np.abs(points.x) < half))
+    above = points.s > float(geometry.level_s[0])
+    where = np.flatnonzero(
+        (points.u > np.where(above, -30.0, -5.0)) & (points.u < reach + 8.0 * above) & (np.abs(points.x) < half)
+    )
     if not where.size:
         return
     p = points.take(where)
@@ -210,7 +214,9 @@ def paint_posterior(block: Block) -> None:
     tip = np.interp(level, np.arange(len(LEVELS)), LEVEL_SIZES.spinous_length * geometry.anatomy.size)
     midline = soft(np.maximum(np.abs(p.x) - 2.2, np.maximum(behind - tip.astype(np.float32), -behind)), block.width_mm)
     streak = np.clip(0.45 + 0.2 * block.fields["muscle"][where], 0.1, 0.8)
-    block.canvas.paint(midline, {"ligament": 0.8 * (1.0 - streak), "fat": streak, "muscle": 0.2 * (1.0 - streak)}, where)
+    block.canvas.paint(
+        midline, {"ligament": 0.8 * (1.0 - streak), "fat": streak, "muscle": 0.2 * (1.0 - streak)}, where
+    )
     flavum = soft(np.maximum(np.abs(behind - 2.5) - 2.0, np.abs(p.x) - 9.0), block.width_mm)
     block.canvas.paint(flavum, {"ligament": 0.7, "fat": 0.3}, where)
     _paint_foramen(block, p, where, level)
@@ -229,7 +235,9 @@ def _paint_foramen(block: Block, p: Located, where: NDArray[np.intp], level: NDA
     root = np.maximum(root, half_width * 0.7 - side)
     block.canvas.paint(soft(root, block.width_mm), {"cord": 0.85, "fat": 0.15}, where)
     gap = np.maximum(np.maximum(p.u - 1.0, -p.u - canal_depth * 0.72), side - 20.0)
-    streak = np.clip(0.7 + 0.12 * block.fields["fine"][where] - 0.02 * np.maximum(-phase - 0.3 * height, 0.0), 0.3, 0.95)
+    streak = np.clip(
+        0.7 + 0.12 * block.fields["fine"][where] - 0.02 * np.maximum(-phase - 0.3 * height, 0.0), 0.3, 0.95
+    )
     rest = 1.0 - streak
     block.canvas.paint(soft(gap, block.width_mm), {"fat": streak, "vein": 0.5 * rest, "ligament": 0.5 * rest}, where)
 

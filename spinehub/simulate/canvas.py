@@ -1,5 +1,8 @@
 """Painting tissue into voxels, front to back, with soft edges for partial volume."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,9 +11,10 @@ __all__ = ["Canvas", "rounded", "smooth_field", "soft"]
 _Array = NDArray[np.float32]
 
 
-def soft(distance_mm: _Array, width_mm: float) -> _Array:
+def soft(distance_mm: NDArray[Any], width_mm: float) -> _Array:
     """Share of a voxel inside a surface from its signed distance (negative inside): a ramp of one voxel's width."""
-    return np.clip(np.float32(0.5) - distance_mm * np.float32(1.0 / width_mm), 0.0, 1.0)
+    share = np.clip(np.float32(0.5) - distance_mm * np.float32(1.0 / width_mm), 0.0, 1.0)
+    return share.astype(np.float32, copy=False)
 
 
 def rounded(first: _Array, second: _Array, radius_mm: float) -> _Array:
@@ -77,7 +81,10 @@ class Canvas:
         self.layers: dict[str, _Array] = {}
 
     def paint(
-        self, share: _Array, mixture: dict[str, _Array | float], where: NDArray[np.intp] | slice = slice(None)
+        self,
+        share: NDArray[Any],
+        mixture: Mapping[str, NDArray[Any] | float],
+        where: NDArray[np.intp] | slice = slice(None),
     ) -> None:
         """Cover `share` ``(M,)`` of the points `where` with a mixture of tissues (parts of 1; none for air)."""
         free = self.free[where]

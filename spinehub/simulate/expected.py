@@ -49,8 +49,8 @@ def expected_parameters(recipe: CaseRecipe) -> dict[str, float]:
     Returns
     -------
     dict
-        ``early_enhancement`` (%, 45 s after arrival) and ``washout`` (%, 240 s after arrival against 67 s or the peak of
-        a 3-frame moving average before it); NaN where the scan ends before.
+        ``early_enhancement`` (%, 45 s after arrival) and ``washout`` (%, 240 s after arrival against 67 s or the peak
+        of a 3-frame moving average before it); NaN where the scan ends before.
     """
     times, signal = expected_curve(recipe)
     since = times - recipe.protocol.arrival_s

@@ -36,7 +36,9 @@ def parker_blood(times_min: ArrayLike) -> NDArray[np.float64]:
     return np.where(t < 0.0, 0.0, blood)
 
 
-def plasma_curve(times_s: NDArray[np.float64], arrival_s: float, scale: float, hematocrit: float) -> NDArray[np.float64]:
+def plasma_curve(
+    times_s: NDArray[np.float64], arrival_s: float, scale: float, hematocrit: float
+) -> NDArray[np.float64]:
     """Plasma concentration ``(T,)`` in mM: Parker's curve shifted to `arrival_s`, scaled, without the red cells."""
     return scale * parker_blood((times_s - arrival_s) / 60.0) / (1.0 - hematocrit)
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from spinehub.case import Diagnosis
 from spinehub.simulate.anatomy import region_of
-from spinehub.simulate.recipe import KineticPrior, LesionRecipe, ProtocolRecipe
+from spinehub.simulate.parts import KineticPrior, LesionRecipe, ProtocolRecipe
 from spinehub.simulate.signs import draw_signs
 from spinehub.simulate.tissues import LONGER_AT_3T
 
@@ -54,7 +54,7 @@ def draw_lesion(
         disc_sparing=float(rng.uniform(0.5, 1.0)),
         rim_mm=float(rng.uniform(0.12, 0.24) * diameter),
         necrosis=float(rng.uniform(0.1, 0.55) if rng.random() < 0.4 else 0.0),
-        matrix=float(rng.uniform(0.1, 0.5) if rng.random() < 0.35 else 0.0),
+        matrix=float(rng.uniform(0.1, 0.4) if rng.random() < 0.3 else 0.0),
         t1_s=float(1.5 * longer * np.exp(rng.normal(0.0, 0.15))),
         t2s_s=float(rng.uniform(0.018, 0.045)),
         proton_density=float(rng.uniform(0.76, 0.92)),

@@ -13,8 +13,9 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
 from spinehub.simulate.anatomy import LEVELS
 from spinehub.simulate.canvas import smooth_field
+from spinehub.simulate.parts import LesionRecipe, zone_factors
 from spinehub.simulate.protocol import spine_affine
-from spinehub.simulate.recipe import CaseRecipe, LesionRecipe, zone_factors
+from spinehub.simulate.recipe import CaseRecipe
 from spinehub.simulate.scene import SUB_SLICES, Scene
 from spinehub.simulate.spine import SpineGeometry
 
@@ -29,7 +30,7 @@ _ISLAND_MM, _CUTS = 40.0, 4
 _MASS_RADIUS = {"none": 0.0, "small": 0.55, "large": 0.85}
 _SEPTUM = 0.16
 _SEPTUM_LOG_KTRANS, _SEPTUM_DENSITY = -1.2, 0.6
-_TEXTURE_TOP = 0.90
+_TEXTURE_TOP = 0.75
 """The drawn Ktrans is that of the hot-spot tissue: this quantile of the texture."""
 
 
@@ -62,18 +63,19 @@ class LesionMaps:
 def lesion_maps(recipe: CaseRecipe, lesion: LesionRecipe, geometry: SpineGeometry, scene: Scene) -> LesionMaps:
     """Shape and inner structure of one lesion in its scene."""
     centres, radii = _lobes(lesion, geometry)
-    box = _box_around(recipe, centres, radii, lesion)
-    points = _box_points(recipe, box)
+    whole = _box_around(recipe, centres, radii, lesion)
+    points = _box_points(recipe, whole)
     rng = np.random.default_rng(lesion.shape_seed)
     cost = _lobe_cost(points, centres, radii, lesion)
-    shape = tuple(int(part.stop - part.start) for part in box)
-    spacing = recipe.protocol.spacing_mm
-    bumps = smooth_field(rng, shape, spacing, (lesion.lobulation_length_mm,) * 3)  # type: ignore[arg-type]
+    rows, columns, slices, _ = cost.shape
+    length = lesion.lobulation_length_mm
+    bumps = smooth_field(rng, (rows, columns, slices), recipe.protocol.spacing_mm, (length, length, length))
     cost += lesion.lobulation_mm * bumps[..., None]
-    cost += _penalty(lesion, scene, box)
+    cost += _penalty(lesion, scene, whole)
     cost += _stretch_penalty(points, lesion, geometry)
-    share = _cut(cost, lesion, spacing)
-    return _inside(recipe, lesion, box, share)
+    share = _cut(cost, lesion, recipe.protocol.spacing_mm)
+    box, kept = _inside_view(whole, recipe.protocol.matrix)
+    return _inside(recipe, lesion, box, share[kept])
 
 
 def lesion_centre(lesion: LesionRecipe, geometry: SpineGeometry) -> NDArray[np.float64]:
@@ -142,14 +144,24 @@ def _box_around(
     low_high = np.array([[*corners.min(axis=0)], [*corners.max(axis=0)]])
     eight = np.array(np.meshgrid(*low_high.T, indexing="ij")).reshape(3, -1)
     voxels = inverse[:3, :3] @ eight + inverse[:3, 3:]
-    first = np.clip(np.floor(voxels.min(axis=1)), 0, np.array(recipe.protocol.matrix) - 2).astype(int)
-    last = np.minimum(np.ceil(voxels.max(axis=1)) + 1, recipe.protocol.matrix).astype(int)
-    a, b, c = (slice(int(start), int(max(stop, start + 1))) for start, stop in zip(first, last, strict=True))
+    first, last = np.floor(voxels.min(axis=1)).astype(int), np.ceil(voxels.max(axis=1)).astype(int) + 1
+    a, b, c = (slice(int(start), int(stop)) for start, stop in zip(first, last, strict=True))
     return a, b, c
 
 
+def _inside_view(box: _Box, matrix: tuple[int, int, int]) -> tuple[_Box, _Box]:
+    """The part of a box that lies on the grid, as slices of the volume and of the box."""
+    starts = [min(max(part.start, 0), size - 1) for part, size in zip(box, matrix, strict=True)]
+    stops = [max(min(part.stop, size), start + 1) for part, size, start in zip(box, matrix, starts, strict=True)]
+    a, b, c = (slice(start, stop) for start, stop in zip(starts, stops, strict=True))
+    d, e, f = (
+        slice(start - part.start, stop - part.start) for part, start, stop in zip(box, starts, stops, strict=True)
+    )
+    return (a, b, c), (d, e, f)
+
+
 def _box_points(recipe: CaseRecipe, box: _Box) -> _Array:
-    """``(3, I, J, K, SUB_SLICES)`` positions in the spine frame."""
+    """``(3, I, J, K, SUB_SLICES)`` positions in the spine frame; the box may reach beyond the field of view."""
     affine = spine_affine(recipe.protocol)
     i, j, k = (np.arange(part.start, part.stop, dtype=np.float64) for part in box)
     depth = k[:, None] + (np.arange(SUB_SLICES) + 0.5) / SUB_SLICES - 0.5
@@ -179,10 +191,13 @@ def _lobe_cost(
 
 
 def _penalty(lesion: LesionRecipe, scene: Scene, box: _Box) -> _Array:
-    bone, disc, canal = (part[box].astype(np.float32) for part in (scene.bone, scene.disc, scene.canal))
+    """Cost of the tissue in the way; beyond the field of view the nearest voxel stands in."""
+    size = scene.bone.shape[:3]
+    at = np.ix_(*(np.clip(np.arange(part.start, part.stop), 0, n - 1) for part, n in zip(box, size, strict=True)))
+    bone, disc, canal = (part[at].astype(np.float32) for part in (scene.bone, scene.disc, scene.canal))
     shares = scene.shares
-    tissue = np.sum([share[box] for share in shares.values()], axis=0)
-    flat = _CORD_MM * shares["cord"][box] + _VESSEL_MM * shares["artery"][box] + _AIR_MM * np.clip(1.0 - tissue, 0.0, 1.0)
+    tissue = np.sum([share[at] for share in shares.values()], axis=0)
+    flat = _CORD_MM * shares["cord"][at] + _VESSEL_MM * shares["artery"][at] + _AIR_MM * np.clip(1.0 - tissue, 0.0, 1.0)
     penalty = _LEAVING_BONE_MM[lesion.signs.soft_tissue_mass] * (1.0 - np.maximum(bone, disc))
     penalty += _DISC_MM * lesion.disc_sparing * disc + _CANAL_MM * canal + flat[..., None]
     return np.asarray(penalty, dtype=np.float32)
@@ -201,7 +216,7 @@ def _stretch_penalty(points: _Array, lesion: LesionRecipe, geometry: SpineGeomet
 def _cut(cost: _Array, lesion: LesionRecipe, spacing_mm: tuple[float, float, float]) -> _Array:
     """Share of each voxel below the cost that gives the drawn volume; islands are refilled elsewhere."""
     volume = np.pi / 6.0 * lesion.diameter_mm**3
-    points = min(int(round(volume * SUB_SLICES / float(np.prod(spacing_mm)))), cost.size - 1)
+    points = min(round(volume * SUB_SLICES / float(np.prod(spacing_mm))), cost.size - 1)
     width = np.float32(max(lesion.margin_mm, 0.8 * spacing_mm[0]))
     for _ in range(_CUTS):
         level = np.partition(cost.ravel(), points)[points]
@@ -223,7 +238,7 @@ def _inside(recipe: CaseRecipe, lesion: LesionRecipe, box: _Box, share: _Array) 
     grain = float(rng.uniform(5.0, 11.0))
     coarse = max(0.35 * lesion.diameter_mm, 8.0)
     texture, lumps, dead, sheets = (
-        smooth_field(rng, share.shape, spacing, (length,) * 3) for length in (grain, 0.8 * grain, coarse, 11.0)
+        smooth_field(rng, share.shape, spacing, (length,) * 3) for length in (grain, 1.2 * coarse, coarse, 11.0)
     )
     top = np.quantile(texture[solid], _TEXTURE_TOP) if solid.any() else 0.0
     zones = zone_factors(lesion.signs)
@@ -246,4 +261,4 @@ def _patches(field: _Array, where: NDArray[np.bool_], share: float) -> _Array:
     if share <= 0 or not where.any():
         return np.zeros_like(field)
     level = np.quantile(field[where], 1.0 - share)
-    return np.asarray(np.clip((field - level) * 3.0 + 0.5, 0.0, 1.0), dtype=np.float32)
+    return np.asarray(np.clip((field - level) * 4.0 + 0.5, 0.0, 1.0), dtype=np.float32)

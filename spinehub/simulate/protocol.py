@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinehub.simulate.anatomy import region_of
-from spinehub.simulate.recipe import ArtefactRecipe, PatientRecipe, PerfusionRecipe, ProtocolRecipe
+from spinehub.simulate.parts import ArtefactRecipe, PatientRecipe, PerfusionRecipe, ProtocolRecipe
 from spinehub.volume import Grid
 
 __all__ = ["draw_artefacts", "draw_perfusion", "draw_protocol", "protocol_grid", "spine_affine"]
@@ -16,6 +16,7 @@ __all__ = ["draw_artefacts", "draw_perfusion", "draw_protocol", "protocol_grid",
 _FIELD_OF_VIEW_MM = {"C": (190.0, 240.0), "T": (220.0, 300.0), "L": (220.0, 300.0), "S": (220.0, 300.0)}
 _MATRIX_RANGE = (144, 208)
 _FRAMES_RANGE = (10, 40)
+_SLAB_MM = 48.0
 _LONG_SCAN_S = 245.0
 """A long scan ends this much after arrival, or later, so that wash-out at 240 s exists."""
 
@@ -28,8 +29,8 @@ def draw_protocol(rng: np.random.Generator, level: str) -> ProtocolRecipe:
     spacing = rng.uniform(1.0, 1.6)
     view = rng.uniform(*_FIELD_OF_VIEW_MM[region_of(level)])
     matrix = int(np.clip(8 * round(view / spacing / 8.0), *_MATRIX_RANGE))
-    slices = int(rng.integers(10, 17))
     thickness = rng.uniform(4.0, 5.0)
+    slices = int(np.clip(round(rng.uniform(_SLAB_MM, 70.0) / thickness), 10, 16))
     view = matrix * spacing
     return ProtocolRecipe(
         field_strength_t=field,
@@ -79,7 +80,7 @@ def draw_perfusion(rng: np.random.Generator, patient: PatientRecipe, field_stren
     in young women, so that its enhancement resembles the published 58 +- 45 % up to 50 years and 22 +- 15 % above.
     """
     young = patient.age_years <= 50.0
-    marrow = 0.020 if not young else (0.075 if patient.sex == "female" else 0.042)
+    marrow = 0.024 if not young else (0.075 if patient.sex == "female" else 0.042)
     return PerfusionRecipe(
         relaxivity_per_mm_s=float(rng.uniform(3.6, 4.9) - (0.2 if field_strength_t > 2.0 else 0.0)),
         relaxivity_t2s_per_mm_s=float(rng.uniform(5.0, 9.0)),
@@ -109,7 +110,7 @@ def draw_artefacts(rng: np.random.Generator, frame_count: int) -> ArtefactRecipe
         gain=float(np.exp(rng.uniform(np.log(6500.0), np.log(13000.0)))),
         snr=float(np.exp(rng.uniform(np.log(12.0), np.log(40.0)))),
         coil_falloff_mm=float(rng.uniform(110.0, 350.0)),
-        coil_tilt=_floats(rng.normal(0.0, 0.10, 2)),  # type: ignore[arg-type]
+        coil_tilt=(float(rng.normal(0.0, 0.10)), float(rng.normal(0.0, 0.10))),
         coil_ripple=float(rng.uniform(0.02, 0.10)),
         saturation_mm=float(rng.uniform(35.0, 120.0)),
         shifts_mm=tuple((float(x), float(y), float(z)) for x, y, z in shifts),
@@ -121,7 +122,8 @@ def draw_artefacts(rng: np.random.Generator, frame_count: int) -> ArtefactRecipe
 
 
 def _floats(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    return tuple(float(value) for value in values)  # type: ignore[return-value]
+    x, y, z = (float(value) for value in values)
+    return x, y, z
 
 
 def _rotation(degrees: tuple[float, float, float]) -> NDArray[np.float64]:

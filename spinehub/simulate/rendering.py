@@ -7,8 +7,9 @@ from spinehub.case import Case, Lesion
 from spinehub.series import DynamicSeries, Protocol
 from spinehub.simulate.artefacts import add_ghosts, add_rician_noise, coil_sensitivity, moved
 from spinehub.simulate.lesion_shape import LesionMaps, lesion_maps
+from spinehub.simulate.parts import NECROSIS_KTRANS_FACTOR, NECROSIS_T1_FACTOR, LesionRecipe
 from spinehub.simulate.protocol import protocol_grid
-from spinehub.simulate.recipe import NECROSIS_KTRANS_FACTOR, NECROSIS_T1_FACTOR, CaseRecipe, LesionRecipe
+from spinehub.simulate.recipe import CaseRecipe
 from spinehub.simulate.scene import Scene, paint_scene
 from spinehub.simulate.signal import fat_phase, frame_times
 from spinehub.simulate.spine import SpineGeometry
@@ -51,7 +52,8 @@ def _render(recipe: CaseRecipe, *, with_lesions: bool) -> Case:
             field_strength_t=recipe.protocol.field_strength_t,
         ),
     )
-    lesions = tuple(_lesion(part, drawn, grid) for part, drawn in zip(maps, recipe.lesions, strict=False))
+    seen = ((part, drawn) for part, drawn in zip(maps, recipe.lesions, strict=False) if (part.share >= 0.5).any())
+    lesions = tuple(_lesion(part, drawn, grid) for part, drawn in seen)
     return Case(
         case_id=recipe.case_id,
         patient_id=recipe.case_id.replace("sim", "simulated", 1),

@@ -3,9 +3,17 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spinehub.simulate.recipe import PerfusionRecipe, ProtocolRecipe
+from spinehub.simulate.parts import PerfusionRecipe, ProtocolRecipe
 
-__all__ = ["FINE_STEP_S", "fat_phase", "fine_times", "frame_means", "frame_times", "spoiled_gradient_echo", "water_signal"]
+__all__ = [
+    "FINE_STEP_S",
+    "fat_phase",
+    "fine_times",
+    "frame_means",
+    "frame_times",
+    "spoiled_gradient_echo",
+    "water_signal",
+]
 
 FINE_STEP_S = 0.5
 """Step of the time axis on which curves are computed before they are averaged over each frame."""
@@ -43,7 +51,7 @@ def water_signal(
     r1 = 1.0 / t1_s + perfusion.relaxivity_per_mm_s * concentration
     r2s = 1.0 / t2s_s + perfusion.relaxivity_t2s_per_mm_s * concentration
     steady = spoiled_gradient_echo(r1, protocol.repetition_time_s, protocol.flip_angle_deg)
-    return steady * np.exp(-protocol.echo_time_s * r2s)
+    return np.asarray(steady * np.exp(-protocol.echo_time_s * r2s), dtype=np.float64)
 
 
 def fat_phase(echo_time_s: float, field_strength_t: float) -> float:
@@ -53,13 +61,13 @@ def fat_phase(echo_time_s: float, field_strength_t: float) -> float:
 
 def frame_times(protocol: ProtocolRecipe) -> NDArray[np.float64]:
     """``(T,)`` centres of the frames in seconds, first is 0."""
-    return np.arange(protocol.frame_count) * protocol.frame_interval_s
+    return np.arange(protocol.frame_count, dtype=np.float64) * protocol.frame_interval_s
 
 
 def fine_times(last_s: float, frame_interval_s: float) -> NDArray[np.float64]:
     """Uniform axis in seconds from the start of the first frame to the end of the last one."""
     count = int(np.ceil((last_s + frame_interval_s) / FINE_STEP_S)) + 1
-    return -0.5 * frame_interval_s + FINE_STEP_S * np.arange(count)
+    return FINE_STEP_S * np.arange(count, dtype=np.float64) - 0.5 * frame_interval_s
 
 
 def frame_means(

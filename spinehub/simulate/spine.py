@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 
 from spinehub.simulate.anatomy import LEVEL_SIZES, LEVELS, region_of
-from spinehub.simulate.recipe import AnatomyRecipe
+from spinehub.simulate.parts import AnatomyRecipe
 
 __all__ = ["Located", "SpineGeometry"]
 

@@ -32,7 +32,7 @@ def paint_vessels(block: Block) -> None:
         return
     p, depth = points.take(where), depth[where]
     aorta_x, gap, radius = geometry.anatomy.aorta_mm
-    s = geometry.level_s
+    s = geometry.level_s.tolist()
     chest = np.interp(p.s, [s[_L1], s[_T11], s[_T4]], [0.0, 0.6, 1.0]).astype(np.float32)
     split = np.clip((s[_L4] - 8.0 - p.s) / 30.0, 0.0, 4.0).astype(np.float32)
     in_trunk = p.s < s[_T4] + 8.0
@@ -59,11 +59,11 @@ def paint_vessels(block: Block) -> None:
 def paint_head(block: Block) -> None:
     """Back of the skull with cerebellum and brain stem, where the field of view reaches above C2."""
     points, geometry = block.points, block.geometry
-    where = np.flatnonzero(points.s > geometry.level_s[0] + 22.0)
+    where = np.flatnonzero(points.s > float(geometry.level_s[0]) + 22.0)
     if not where.size:
         return
     p = points.take(where)
-    up = p.s - geometry.level_s[0]
+    up = p.s - float(geometry.level_s[0])
     skull = np.sqrt((p.x / 1.05) ** 2 + ((p.u + 30.0) * 0.92) ** 2 + (up - 108.0) ** 2) - 74.0
     folds = np.clip(0.12 + 0.12 * block.fields["fine"][where] + 0.08 * block.fields["muscle"][where], 0.0, 0.6)
     block.canvas.paint(soft(skull, block.width_mm), {"cord": 1.0 - folds, "csf": folds}, where)
@@ -85,7 +85,7 @@ def paint_muscles(block: Block) -> None:
         _paint_streaked(block, muscle, where, geometry.anatomy.muscle_fat)
     depth = geometry.tables["depth"][points.index]
     half_width = geometry.tables["width"][points.index] * 0.5
-    s = geometry.level_s
+    s = geometry.level_s.tolist()
     lumbar = (points.s < s[_L1] + 10.0) & (points.s > s[_S1] - 60.0)
     where = np.flatnonzero(lumbar & (points.u >= -12.0) & (points.u < depth + 6.0) & (np.abs(points.x) > half_width))
     if where.size:
@@ -121,8 +121,8 @@ def paint_front(block: Block) -> None:
     ahead = p.u - block.table("depth", where)
     field = block.fields["organ"][where]
     shifted = p.s + 0.35 * np.minimum(ahead, 60.0) - 9.0 * field
-    neck = shifted > geometry.level_s[_T1]
-    chest = ~neck & (p.s + 0.25 * np.minimum(ahead, 70.0) > geometry.level_s[_T11] - 5.0)
+    neck = shifted > float(geometry.level_s[_T1])
+    chest = ~neck & (p.s + 0.25 * np.minimum(ahead, 70.0) > float(geometry.level_s[_T11]) - 5.0)
     _paint_wall(block, where)
     for region, painter in ((neck, _paint_neck), (chest, _paint_chest), (~neck & ~chest, _paint_abdomen)):
         chosen = np.flatnonzero(region)
@@ -151,7 +151,7 @@ def _paint_neck(block: Block, p: Located, ahead: _Array, where: NDArray[np.intp]
 
 
 def _paint_chest(block: Block, p: Located, ahead: _Array, where: NDArray[np.intp]) -> None:
-    s = block.geometry.level_s
+    s = block.geometry.level_s.tolist()
     field = block.fields["organ"][where]
     high = p.s > s[_T4] - 10.0
     gullet = np.sqrt(((p.x + 3.0) / 1.5) ** 2 + (ahead - 7.0) ** 2) - 4.0
@@ -180,7 +180,7 @@ def _paint_abdomen(block: Block, p: Located, ahead: _Array, where: NDArray[np.in
     block.canvas.paint(gas, {}, where)
     lumen = np.clip((loops - 0.5) * 1.2, 0.0, 0.8)
     solid = np.clip((field - 0.5) * 2.0 + 0.5, 0.0, 1.0)
-    mixture: dict[str, _Array | float] = {
+    mixture = {
         "organ": 0.9 * solid,
         "wall": (1.0 - solid) * (1.0 - lumen),
         "muscle": (1.0 - solid) * lumen * 0.8,

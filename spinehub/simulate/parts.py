@@ -1,0 +1,296 @@
+"""The parts of a recipe: frozen records of everything drawn about one case.
+
+Units stand in the names; lengths are millimetres, times seconds, rate constants per minute.
+"""
+
+from dataclasses import dataclass
+from math import exp
+from typing import Literal, TypeAlias
+
+from spinehub.case import Diagnosis
+
+__all__ = [
+    "NECROSIS_KTRANS_FACTOR",
+    "NECROSIS_T1_FACTOR",
+    "AnatomyRecipe",
+    "ArtefactRecipe",
+    "CohortName",
+    "KineticPrior",
+    "LesionRecipe",
+    "LesionSigns",
+    "PatientRecipe",
+    "PerfusionRecipe",
+    "ProtocolRecipe",
+    "zone_factors",
+]
+
+CohortName: TypeAlias = Literal["matched", "as-published"]
+"""How age, level and number of lesions are drawn; see :mod:`spinehub.simulate.population`."""
+KineticPrior: TypeAlias = Literal["none", "mild", "medium", "strong", "reversed"]
+"""How far the kinetics of primary tumours differ; see :data:`spinehub.simulate.signs.KINETIC_FACTOR`."""
+Triple: TypeAlias = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class PatientRecipe:
+    """Who was examined."""
+
+    age_years: float
+    sex: Literal["female", "male"]
+
+
+@dataclass(frozen=True)
+class ProtocolRecipe:
+    """Sequence, geometry and timing.
+
+    Parameters
+    ----------
+    matrix, spacing_mm
+        Voxels and their distance along (anterior to posterior, superior to inferior, right to left).
+    centre_mm
+        Centre of the field of view in the spine frame: x right, y anterior, z superior of the index vertebra's centre.
+    tilt_deg
+        Rotation of the slab against the spine frame about x, y, z.
+    position_mm, position_deg
+        Where the spine frame lies in the scanner's RAS frame.
+    arrival_s
+        When contrast reaches the aorta, from the centre of the first frame.
+    fat_signal
+        What is left of the fat signal: 1 without fat suppression.
+    """
+
+    field_strength_t: float
+    repetition_time_s: float
+    echo_time_s: float
+    flip_angle_deg: float
+    fat_signal: float
+    matrix: tuple[int, int, int]
+    spacing_mm: Triple
+    centre_mm: Triple
+    tilt_deg: Triple
+    position_mm: Triple
+    position_deg: Triple
+    frame_interval_s: float
+    frame_count: int
+    arrival_s: float
+
+
+@dataclass(frozen=True)
+class AnatomyRecipe:
+    """The spine and what surrounds it; tuples ``per level`` run from C2 down to the coccyx.
+
+    Parameters
+    ----------
+    level
+        Index vertebra, such as ``"T8"``.
+    size
+        Factor on all published sizes of bodies, discs and canal.
+    curvature
+        Factor on the published tilt of each vertebra.
+    tilt_jitter_deg, disc_grade, marrow_fat_shift
+        Per level: extra tilt, disc degeneration from 0 (young) to 1 (dry and narrow), shift of the fat fraction.
+    scoliosis_mm, scoliosis_phase
+        Sideways sway of the spine: amplitude and phase (radian) of one wave of 400 mm.
+    collapse
+        Fraction of height the index vertebra has lost in front.
+    marrow_fat
+        Mean fat fraction of normal marrow.
+    marrow_texture
+        Standard deviation of the fat fraction within a vertebra.
+    muscle_fat
+        Fraction of fat streaks in the back muscles.
+    back_mm, subcutaneous_mm
+        Depth of muscle behind the laminae, thickness of the fat under the skin of the back.
+    epidural_fat
+        0 to 1: how much of the canal's back is fat.
+    aorta_mm
+        Offset to the right (negative: left), gap in front of the bodies, radius.
+    texture_seed
+        Seed of all random fields of normal tissue.
+    """
+
+    level: str
+    size: float
+    curvature: float
+    tilt_jitter_deg: tuple[float, ...]
+    disc_grade: tuple[float, ...]
+    marrow_fat_shift: tuple[float, ...]
+    scoliosis_mm: float
+    scoliosis_phase: float
+    collapse: float
+    marrow_fat: float
+    marrow_texture: float
+    muscle_fat: float
+    back_mm: float
+    subcutaneous_mm: float
+    epidural_fat: float
+    aorta_mm: Triple
+    texture_seed: int
+
+
+@dataclass(frozen=True)
+class PerfusionRecipe:
+    """Contrast agent, blood and normal tissue; Ktrans per minute.
+
+    Parameters
+    ----------
+    relaxivity_per_mm_s, relaxivity_t2s_per_mm_s
+        r1 and r2* in L/(mmol s).
+    input_scale
+        Factor on the Parker input function: dose and cardiac output.
+    hematocrit
+        Red cells' share of the blood.
+    t1_factor
+        Person's factor on all T1 of normal tissue.
+    marrow_ktrans, marrow_ve, muscle_ktrans, organ_ktrans
+        Normal tissue.
+    tissue_delay_s
+        Arrival in tissue after the aorta.
+    """
+
+    relaxivity_per_mm_s: float
+    relaxivity_t2s_per_mm_s: float
+    input_scale: float
+    hematocrit: float
+    t1_factor: float
+    marrow_ktrans: float
+    marrow_ve: float
+    muscle_ktrans: float
+    organ_ktrans: float
+    tissue_delay_s: float
+
+
+@dataclass(frozen=True)
+class LesionSigns:
+    """What may differ between the classes, and nothing else (see :mod:`spinehub.simulate.signs`).
+
+    Parameters
+    ----------
+    site
+        Part of the vertebra: body_central, body_lateral, body_posterior (body and posterior elements), posterior.
+    soft_tissue_mass
+        none, small, large.
+    septa
+        yes, no.
+    ktrans_per_min, ve, vp
+        Extended Tofts parameters of the hot-spot tissue.
+    rim_contrast
+        Log ratio of the outer shell's Ktrans to the core's; below 0 the core is hotter.
+    unevenness
+        Standard deviation of log Ktrans within the viable tissue.
+    """
+
+    site: str
+    soft_tissue_mass: str
+    septa: str
+    ktrans_per_min: float
+    ve: float
+    vp: float
+    rim_contrast: float
+    unevenness: float
+
+
+@dataclass(frozen=True)
+class LesionRecipe:
+    """One lesion; everything outside `signs` and `histology` is drawn alike for both classes.
+
+    Parameters
+    ----------
+    diameter_mm
+        Of a sphere of the lesion's volume: the volume is exact whatever the shape.
+    offset
+        -1 to 1 each: where within its site the lesion is centred (right, anterior, superior).
+    elongation
+        Factors on the axes of the shape.
+    lobes, lobulation_mm, lobulation_length_mm
+        Number of lobes, height and length of the bumps of the surface.
+    margin_mm
+        Width over which lesion passes into normal tissue.
+    mass_direction_deg
+        Direction of the soft-tissue mass in the axial plane, 0 right, 90 anterior.
+    disc_sparing
+        0 to 1: how strongly discs hold the lesion back.
+    rim_mm, necrosis, matrix
+        Thickness of the shell; share of the core without perfusion; share of dark mineralised matrix.
+    t1_s, t2s_s, proton_density, fat
+        Water of the viable tissue at the protocol's field; residual marrow fat.
+    delay_s
+        Arrival after the aorta.
+    shape_seed, texture_seed
+        Seeds of the surface and of the inner texture.
+    """
+
+    diagnosis: Diagnosis
+    histology: str
+    level: str
+    signs: LesionSigns
+    diameter_mm: float
+    offset: Triple
+    elongation: Triple
+    lobes: int
+    lobulation_mm: float
+    lobulation_length_mm: float
+    margin_mm: float
+    mass_direction_deg: float
+    disc_sparing: float
+    rim_mm: float
+    necrosis: float
+    matrix: float
+    t1_s: float
+    t2s_s: float
+    proton_density: float
+    fat: float
+    delay_s: float
+    shape_seed: int
+    texture_seed: int
+
+
+@dataclass(frozen=True)
+class ArtefactRecipe:
+    """What the scanner and the patient's movement add; the same for both classes.
+
+    Parameters
+    ----------
+    gain
+        Stored units per unit of transverse magnetisation.
+    snr
+        Mean signal of muscle near the spine before contrast, over the noise's standard deviation per channel.
+    coil_falloff_mm, coil_tilt, coil_ripple
+        Decay of the surface coil's sensitivity towards the front, left-right and up-down slope per 100 mm, size of the
+        smooth random ripple.
+    saturation_mm
+        Distance in front of the spine from which a saturation band darkens the image.
+    shifts_mm
+        Per frame: displacement of the patient along x, y, z.
+    ghost
+        Strength of pulsation ghosts along the phase-encoding (superior-inferior) axis.
+    ghost_phase
+        Radian, start of the pulsation.
+    noise_seed, field_seed
+        Seeds of the receiver noise and of the smooth fields.
+    """
+
+    gain: float
+    snr: float
+    coil_falloff_mm: float
+    coil_tilt: tuple[float, float]
+    coil_ripple: float
+    saturation_mm: float
+    shifts_mm: tuple[Triple, ...]
+    ghost: float
+    ghost_phase: float
+    noise_seed: int
+    field_seed: int
+
+
+NECROSIS_T1_FACTOR = 1.5
+"""Necrotic tissue is more watery than viable tumour (assumed)."""
+NECROSIS_KTRANS_FACTOR = 0.02
+"""Necrotic tissue is hardly perfused (assumed)."""
+
+
+def zone_factors(signs: LesionSigns) -> dict[str, float]:
+    """Ktrans of each zone over that of the hot spot: the hotter of rim and core is the hot spot."""
+    cold = exp(-abs(signs.rim_contrast))
+    rim, core = (1.0, cold) if signs.rim_contrast >= 0 else (cold, 1.0)
+    return {"hot_spot": 1.0, "rim": rim, "core": core, "necrosis": NECROSIS_KTRANS_FACTOR}

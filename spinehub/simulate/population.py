@@ -1,0 +1,89 @@
+"""Who has the lesion, where along the spine, and how many there are: by cohort.
+
+`matched` gives both classes one distribution of age, sex, level and lesion count. `as-published` follows the
+literature: ages of metastases 61 +- 11 (n 1,448), chordoma 58 (sacral median), chondrosarcoma 30 to 60, osteosarcoma
+median 34.5, Ewing sarcoma 19.3 +- 10.7; regions from the same papers (metastasis about two thirds thoracic; chordoma
+half sacral, its clival third left out; Ewing sarcoma half sacral). Shares of multiple lesions are assumed.
+"""
+
+from math import exp, log, pi, sqrt
+
+import numpy as np
+
+from spinehub.simulate.anatomy import LEVELS, region_of
+from spinehub.simulate.parts import CohortName, PatientRecipe
+from spinehub.simulate.recipe import CaseRecipe
+
+__all__ = ["draw_level", "draw_other_levels", "draw_patient", "population_log_density"]
+
+_MATCHED_AGE_YEARS = (18.0, 82.0)
+_AGE_RANGE_YEARS = (8.0, 88.0)
+_AGE_YEARS: dict[str, tuple[float, float]] = {
+    "metastasis_lung": (61.0, 11.0),
+    "metastasis_other": (61.0, 11.0),
+    "chordoma": (58.0, 15.0),
+    "chondrosarcoma": (47.0, 15.0),
+    "osteosarcoma": (36.0, 17.0),
+    "ewing_sarcoma": (20.0, 10.0),
+}
+_MATCHED_REGIONS = (0.11, 0.44, 0.28, 0.17)
+_REGION_SHARES: dict[str, tuple[float, float, float, float]] = {
+    "metastasis_lung": (0.11, 0.62, 0.20, 0.07),
+    "metastasis_other": (0.11, 0.62, 0.20, 0.07),
+    "chordoma": (0.12, 0.06, 0.12, 0.70),
+    "chondrosarcoma": (0.10, 0.48, 0.27, 0.15),
+    "osteosarcoma": (0.14, 0.33, 0.32, 0.21),
+    "ewing_sarcoma": (0.03, 0.11, 0.28, 0.58),
+}
+"""Cervical, thoracic, lumbar, sacral."""
+_LEVELS_OF = {
+    "C": tuple(f"C{n}" for n in range(3, 8)),
+    "T": tuple(f"T{n}" for n in range(1, 13)),
+    "L": tuple(f"L{n}" for n in range(1, 6)),
+    "S": ("S1", "S1", "S2", "S2", "S3"),
+}
+_MULTIPLE = {"metastasis_lung": 0.35, "metastasis_other": 0.35}
+_MULTIPLE_PRIMARY = 0.04
+_NEIGHBOURHOOD = 4
+
+
+def draw_patient(rng: np.random.Generator, cohort: CohortName, histology: str) -> PatientRecipe:
+    """Age and sex; always three random numbers."""
+    share, spread, sex = rng.random(), rng.standard_normal(), rng.random()
+    if cohort == "matched":
+        low, high = _MATCHED_AGE_YEARS
+        age = low + share * (high - low)
+    else:
+        mean, deviation = _AGE_YEARS[histology]
+        age = mean + deviation * spread
+    return PatientRecipe(float(np.clip(age, *_AGE_RANGE_YEARS)), "female" if sex < 0.5 else "male")
+
+
+def draw_level(rng: np.random.Generator, cohort: CohortName, histology: str) -> str:
+    """Level of the index lesion."""
+    shares = _MATCHED_REGIONS if cohort == "matched" else _REGION_SHARES[histology]
+    region = str(rng.choice(list(_LEVELS_OF), p=list(shares)))
+    return str(rng.choice(list(_LEVELS_OF[region])))
+
+
+def draw_other_levels(rng: np.random.Generator, cohort: CohortName, histology: str, level: str) -> tuple[str, ...]:
+    """Levels of further lesions near the index vertebra: none on `matched`, sometimes one to three otherwise."""
+    multiple, count = rng.random(), int(rng.integers(1, 4))
+    distances = rng.permutation([step for step in range(-_NEIGHBOURHOOD, _NEIGHBOURHOOD + 1) if step])
+    if cohort == "matched" or multiple >= _MULTIPLE.get(histology, _MULTIPLE_PRIMARY):
+        return ()
+    places = [LEVELS.index(level) + int(step) for step in distances[:count]]
+    return tuple(LEVELS[place] for place in places if 1 <= place < LEVELS.index("S4"))
+
+
+def population_log_density(recipe: CaseRecipe, histology: str) -> float:
+    """Log density of age, level and multiplicity given the histology; 0 on `matched`, where it is the same for all."""
+    if recipe.cohort == "matched":
+        return 0.0
+    mean, deviation = _AGE_YEARS[histology]
+    z = (recipe.patient.age_years - mean) / deviation
+    age = exp(-0.5 * z * z) / (deviation * sqrt(2.0 * pi))
+    region = list(_LEVELS_OF).index(region_of(recipe.anatomy.level))
+    multiple = _MULTIPLE.get(histology, _MULTIPLE_PRIMARY)
+    count = multiple if len(recipe.lesions) > 1 else 1.0 - multiple
+    return log(max(age, 1e-300)) + log(_REGION_SHARES[histology][region]) + log(count)
