@@ -55,5 +55,5 @@ def outputs(session: gr.State, components: Mapping[str, Any]) -> list[Any]:
 
 def updates(session: Any, view: View) -> list[Any]:
     """Values in the same order; what is kept is skipped."""
-    values = [getattr(view, field.name) for field in fields(View)]
-    return [session, *(gr.skip() if value is KEEP else value for value in values)]
+    values = [session, *(getattr(view, field.name) for field in fields(View))]
+    return [gr.skip() if value is KEEP else value for value in values]

@@ -86,10 +86,12 @@
     write(ctx, bottom, middle, panel.top + panel.height - pad, "center", "bottom");
   }
 
-  function paintRuler(ctx, tile, x, y, scale) {
+  /* Ruler that ends at `right`. */
+  function paintRuler(ctx, tile, right, y, scale) {
     const lengths = [100, 50, 20, 10, 5];
     const mm = lengths.find((length) => length * tile.pixelsPerMm <= tile.width * 0.3) || 5;
     const length = mm * tile.pixelsPerMm, tick = 4 * scale;
+    const x = right - ctx.measureText(`${mm} mm`).width - 6 * scale - length;
     ctx.strokeStyle = "#d7dde3"; ctx.lineWidth = 1.5 * scale;
     ctx.beginPath();
     ctx.moveTo(x, y); ctx.lineTo(x + length, y);
@@ -129,7 +131,7 @@
       const label = `${PLANES[tile.plane]} ${index[axis] + 1}/${info.shape[axis]}`;
       write(ctx, label, panel.left + pad, bottom, "left", "bottom");
       if (PLANES[tile.plane] === info.acquired) {
-        paintRuler(ctx, tile, panel.left + pad + ctx.measureText(label).width + 14 * scale, bottom - 6 * scale, scale);
+        paintRuler(ctx, tile, panel.left + panel.width - pad, bottom - 6 * scale, scale);
       }
     }
   };

@@ -1,0 +1,142 @@
+"""The page in Debian's chromium, against a server started as a user starts it. Never skipped in CI."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+ROOT = Path(__file__).parents[2]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+]
+COUNT_ANSWERS = """() => { window.answers = 0; let pending = false;
+    setInterval(() => { const now = document.querySelector('#sh-result .pending') !== null;
+        if (pending && !now) window.answers += 1;
+        pending = now; }, 15); }"""
+"""The result is greyed while it is worked out again: counts how often it came back."""
+
+
+@dataclass
+class Visit:
+    """One open page, and every address it asked for."""
+
+    page: Any
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    answers: int = 0
+
+    def evaluate(self, code: str) -> Any:
+        return self.page.evaluate(code)
+
+    def wait(self, code: str, timeout_s: float = 60) -> None:
+        self.page.wait_for_function(code, timeout=1000 * timeout_s)
+
+    def wait_for_case(self, shape: tuple[int, ...]) -> None:
+        """Until the viewer shows a case of this shape."""
+        self.wait(f"window.spinehubViewer?.info?.shape.join() === '{','.join(map(str, shape))}' && spinehubViewer.order")
+        self.page.wait_for_timeout(300)
+
+    def wait_for_answer(self) -> None:
+        """Until the next answer of the routes is on the page, and its files are written."""
+        self.wait(f"window.answers > {self.answers}")
+        self.answers += 1
+        self.wait("!document.querySelector('#sh-result .pending')")
+
+    def panel_point(self, mm: list[float]) -> tuple[float, float]:
+        """Go to a position and return where it is on the largest panel, in page pixels."""
+        self.evaluate(f"spinehubViewer.goTo({list(mm)})")
+        x, y = self.evaluate(
+            """() => { const v = window.spinehubViewer, t = {axial: 0, coronal: 1, sagittal: 2}[v.info.acquired];
+                const p = v.nv.frac2canvasPosWithTile(v.nv.scene.crosshairPos, t).pos, d = v.nv.uiData.dpr;
+                const box = v.nv.gl.canvas.getBoundingClientRect();
+                return [box.left + p[0] / d, box.top + p[1] / d]; }"""
+        )
+        return float(x), float(y)
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server started with ``python app.py``."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cache = tmp_path_factory.mktemp("served")
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(cache)}
+    with (cache / "log.txt").open("w") as log, subprocess.Popen(
+        [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log
+    ) as server:
+        try:
+            _wait_until_up(f"http://127.0.0.1:{port}/", server)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="session")
+def served(address: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder in which the server keeps every visitor's files."""
+    return next(path for path in tmp_path_factory.getbasetemp().glob("served*") if any(path.glob("spinehub-*")))
+
+
+def _wait_until_up(url: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(240):
+        if server.poll() is not None:
+            raise RuntimeError("the server ended before it answered")
+        try:
+            with urllib.request.urlopen(url):
+                return
+        except urllib.error.URLError:
+            time.sleep(0.25)
+    raise RuntimeError("the server did not answer within 60 s")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if not CHROMIUM.exists() and not os.environ.get("CI"):
+        pytest.skip("needs /usr/bin/chromium (Debian package chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Any, address: str) -> Iterator[Visit]:
+    """The page with the example on it."""
+    context = browser.new_context(viewport={"width": 1366, "height": 900}, accept_downloads=True)
+    yield open_page(context, address)
+    context.close()
+
+
+@pytest.fixture
+def another_visit(browser: Any, address: str) -> Iterator[Visit]:
+    """The same page in another browser profile, beside the first."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield open_page(context, address)
+    context.close()
+
+
+def open_page(context: Any, address: str) -> Visit:
+    """Open the page in a context and wait for the example."""
+    visit = Visit(context.new_page())
+    visit.page.on("request", lambda request: visit.requests.append(request.url))
+    visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
+    visit.page.goto(address)
+    visit.wait("window.spinehubViewer?.order && window.spinehubViewer.count > 0")
+    visit.evaluate(COUNT_ANSWERS)
+    return visit
