@@ -15,16 +15,18 @@ from spinehub.models.feature_classifier import RadiomicsClassifier, feature_in_w
 from spinehub.models.feature_fitting import fit_linear_model, fit_radiomics
 
 NAMES = feature_names("dynamic")
+IMAGES = ("shape", "peak_enhancement", "early_enhancement", "washout", "peak_frame")
 MADE_WITH = {"settings_sha256": settings_sha256(), "not_computed": ""}
 
 
 def cohort(n, seed, *, signal=1.5, missing=None):
     """Rows with six hidden causes, of which one differs between the classes; label, patient (two cases each).
 
-    Columns come in 25 families of near copies, as radiomics features do.
+    Columns come in 20 families of near copies, as radiomics features do, of which five belong to the wash-out.
     """
     rng = np.random.default_rng(seed)
-    mixing = np.random.default_rng(0).normal(size=(6, 25))[:, np.arange(len(NAMES)) % 25]
+    families = [15 + k % 5 if name.startswith("washout") else k % 15 for k, name in enumerate(NAMES)]
+    mixing = np.random.default_rng(0).normal(size=(6, 20))[:, families]
     labels = np.arange(n) // 2 % 2
     causes = rng.normal(size=(n, 6))
     causes[:, 0] += signal * (labels - 0.5)
@@ -37,7 +39,7 @@ def cohort(n, seed, *, signal=1.5, missing=None):
 
 @pytest.fixture(scope="module")
 def training():
-    return cohort(240, 1)
+    return cohort(200, 1)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def test_recovers_the_simulated_difference_and_is_calibrated(classifier, trainin
     decided = [a.decision for a in answers]
     assert set(decided) <= {"metastasis", "primary_malignant", "undecided"}
     notes = classifier.training["dynamic"]
-    assert notes["rows_used"] == 240
+    assert notes["rows_used"] == 200
     assert notes["columns_used"] <= notes["columns_stable"] <= notes["columns_complete"] == len(NAMES)
     assert notes["out_of_fold_auc"] == pytest.approx(metrics.auc(labels, probability), abs=0.08)
 
@@ -69,7 +71,7 @@ def test_numpy_equals_scikit_learn(training, classifier):
     table = np.array([row.select(model.names) for row in rows])
     oracle = LogisticRegression().fit((table - model.mean) / model.scale, labels)
     oracle.coef_, oracle.intercept_ = model.coefficients[None], np.array([model.intercept])
-    scores = [classifier.score(row, "dynamic") for row in rows]
+    scores = [model.score(values) for values in table]
     np.testing.assert_allclose(scores, oracle.decision_function((table - model.mean) / model.scale), atol=1e-10)
     np.testing.assert_allclose(model.mean, table.mean(axis=0))
     np.testing.assert_allclose(model.scale, table.std(axis=0))
@@ -78,7 +80,7 @@ def test_numpy_equals_scikit_learn(training, classifier):
 def test_contributions_add_up_exactly_and_are_sorted(classifier, training):
     row = training[0][7]
     parts = classifier.contributions(row, "dynamic")
-    total = classifier.starting_point("dynamic") + sum(part.log_odds for part in parts)
+    total = classifier.starting_point(row, "dynamic") + sum(part.log_odds for part in parts)
     probability = classifier.predict(row, "dynamic").probabilities["primary_malignant"]
     assert total == pytest.approx(special.logit(probability), abs=1e-9)
     sizes = [abs(part.log_odds) for part in parts]
@@ -113,7 +115,8 @@ def test_columns_are_found_by_name_not_by_position(classifier, training):
 
 def test_a_missing_needed_feature_is_named_and_others_do_not_matter(classifier, training):
     row = training[0][0]
-    needed = classifier.models["dynamic"].names[0]
+    shared = set(classifier.without_washout.models["dynamic"].names)
+    needed = next(name for name in classifier.models["dynamic"].names if name in shared)
     gap = tuple(np.nan if name == needed else value for name, value in zip(NAMES, row.values, strict=True))
     answer = classifier.predict(FeatureRow(NAMES, gap, MADE_WITH | {"not_computed": "washout: too short"}), "dynamic")
     assert (answer.probabilities, answer.decision) == (None, "not_available")
@@ -121,6 +124,37 @@ def test_a_missing_needed_feature_is_named_and_others_do_not_matter(classifier, 
     used = classifier.models["dynamic"].names
     unused = tuple(value if name in used else np.nan for name, value in zip(NAMES, row.values, strict=True))
     assert classifier.predict(FeatureRow(NAMES, unused, MADE_WITH), "dynamic") == classifier.predict(row, "dynamic")
+
+
+def without(row, *images):
+    pairs = zip(row.names, row.values, strict=True)
+    values = tuple(np.nan if name.startswith(tuple(f"{i}__" for i in images)) else value for name, value in pairs)
+    return FeatureRow(row.names, values, MADE_WITH | {"not_computed": "washout: not available in this regime or scan"})
+
+
+def test_a_scan_too_short_for_the_washout_is_judged_without_it(classifier, training):
+    short = without(training[0][0], "washout")
+    assert any(name.startswith("washout__") for name in classifier.models["dynamic"].names)
+    answer = classifier.predict(short, "dynamic")
+    assert answer == classifier.without_washout.predict(short, "dynamic")
+    assert answer.probabilities is not None
+    parts = classifier.contributions(short, "dynamic")
+    assert not any(part.feature.startswith("washout__") for part in parts)
+    total = classifier.starting_point(short, "dynamic") + sum(part.log_odds for part in parts)
+    assert total == pytest.approx(special.logit(answer.probabilities["primary_malignant"]), abs=1e-9)
+    assert classifier.unusual(short, "dynamic") == ()
+    nothing = classifier.predict(without(training[0][0], *IMAGES), "dynamic")
+    assert nothing.decision == "not_available"
+    assert "washout: not available" in nothing.reason
+
+
+def test_fitting_sets_aside_rows_without_an_image_and_keeps_its_columns():
+    rows, labels, patients = cohort(120, 8)
+    rows = [without(row, "washout") if k % 6 == 0 else row for k, row in enumerate(rows)]
+    fit = fit_linear_model(rows, labels, patients, "dynamic")
+    assert fit.notes["rows_used"] == 100
+    assert fit.notes["columns_complete"] == len(NAMES)
+    assert np.isnan(fit.log_odds[::6]).all()
 
 
 def test_other_settings_and_other_regimes_get_no_answer(classifier, training):
@@ -205,7 +239,7 @@ def test_nothing_to_learn_gives_chance_and_no_error():
 def test_patients_never_sit_on_both_sides_of_a_fold():
     # Each patient has a mark of its own and a random label: only leaking patients could be told apart.
     rng = np.random.default_rng(0)
-    marks = rng.normal(size=(40, 25))[:, np.arange(len(NAMES)) % 25]
+    marks = rng.normal(size=(40, 20))[:, np.arange(len(NAMES)) % 20]
     labels = rng.permutation(np.repeat([0, 1], 20))
     rows = [FeatureRow(NAMES, tuple(marks[k // 4] + 0.01 * rng.normal(size=len(NAMES))), MADE_WITH) for k in range(160)]
     fit = fit_linear_model(rows, np.repeat(labels, 4), [k // 4 for k in range(160)], "single")

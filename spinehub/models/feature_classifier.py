@@ -4,86 +4,27 @@ The file formats are safetensors for the numbers and JSON for names and calibrat
 (:mod:`spinehub.models.feature_fitting`), never to predict.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from spinehub.errors import ModelError
 from spinehub.features import FeatureRow
 from spinehub.models.calibration import Answer, Calibration
 from spinehub.models.domain import Domain
 from spinehub.models.folder import FORMAT_VERSION
+from spinehub.models.linear import LinearModel, feature_in_words
 from spinehub.series import Regime
 
-__all__ = ["Contribution", "LinearModel", "RadiomicsClassifier", "feature_in_words"]
+__all__ = ["Contribution", "RadiomicsClassifier", "feature_in_words"]
 
 KIND = "radiomics-linear"
-_WORDS = re.compile(r"\d+D|\d+|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_IN_WORDS = {
-    "shape": "shape",
-    "firstorder": "histogram",
-    "peak_enhancement": "peak enhancement",
-    "early_enhancement": "early enhancement",
-    "washout": "wash-out",
-    "peak_frame": "peak frame",
-}
+_OTHER = "without_washout."
 _SIDES = ("metastasis", "primary malignant tumour")
-
-
-def feature_in_words(name: str) -> str:
-    """Name of a column for people: ``"washout__glcm_JointEntropy"`` becomes ``"wash-out, GLCM joint entropy"``."""
-    image, _, rest = name.partition("__")
-    group, _, feature = rest.rpartition("_")
-    words = [word if word.isupper() else word.lower() for word in _WORDS.findall(feature)]
-    if group:
-        words.insert(0, _IN_WORDS.get(group, group.upper()))
-    return f"{_IN_WORDS.get(image, image)}, {' '.join(words)}"
-
-
-@dataclass(frozen=True, eq=False)
-class LinearModel:
-    """Logistic regression on standardised features, for one regime.
-
-    Parameters
-    ----------
-    names
-        The F features it needs; every coefficient differs from 0.
-    coefficients, mean, scale
-        ``(F,)`` float64: log-odds per training standard deviation, training mean and standard deviation.
-    intercept
-        Log-odds of ``primary_malignant`` at the training mean.
-    domain
-        Where the training cases lie.
-    """
-
-    names: tuple[str, ...]
-    coefficients: NDArray[np.float64]
-    intercept: float
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    domain: Domain
-
-    def __post_init__(self) -> None:
-        for name in ("coefficients", "mean", "scale"):
-            array = np.asarray(getattr(self, name), dtype=np.float64)
-            if array.shape != (len(self.names),) or not np.isfinite(array).all():
-                raise ModelError(
-                    f"{name} of the radiomics model must be {len(self.names)} finite numbers, one per feature name, "
-                    f"got shape {array.shape}"
-                )
-            object.__setattr__(self, name, array)
-        if (self.scale <= 0).any() or not np.isfinite(self.intercept):
-            raise ModelError("scale of the radiomics model must be above 0 and its intercept finite")
-
-    def terms(self, values: ArrayLike) -> NDArray[np.float64]:
-        """``(F,)`` log-odds each feature adds to the intercept."""
-        result: NDArray[np.float64] = self.coefficients * (np.asarray(values, dtype=float) - self.mean) / self.scale
-        return result
 
 
 @dataclass(frozen=True)
@@ -125,6 +66,8 @@ class RadiomicsClassifier:
         Hash of the feature settings it was trained with; rows made with others get no answer.
     training
         JSON record of the fit.
+    without_washout
+        A second classifier for dynamic series that end before the wash-out can be measured; None: no answer for them.
     model_id, sha256, evaluation
         Where it was loaded from, the hash of its weights, and its ``evaluation.json``.
     """
@@ -133,6 +76,7 @@ class RadiomicsClassifier:
     calibration: Calibration
     settings_sha256: str
     training: dict[str, Any] = field(default_factory=dict)
+    without_washout: "RadiomicsClassifier | None" = None
     model_id: str = ""
     sha256: str = ""
     evaluation: dict[str, Any] | None = None
@@ -156,15 +100,10 @@ class RadiomicsClassifier:
             Without probabilities, and with a reason that names it, where a feature is missing or the row was made
             with other settings or for a regime the model does not serve.
         """
-        reason = self._why_not(row, regime)
+        serving, reason = self._serving(row, regime)
         if reason is not None:
             return Answer.unavailable(reason)
-        return self.calibration.answer(self.score(row, regime), regime)
-
-    def score(self, row: FeatureRow, regime: Regime) -> float:
-        """Uncalibrated log-odds of ``primary_malignant``; NaN where a needed feature is missing."""
-        model = self.models[regime]
-        return float(model.intercept + model.terms(row.select(model.names)).sum())
+        return serving.calibration.answer(serving.models[regime].score(serving._values(row, regime)), regime)
 
     def contributions(self, row: FeatureRow, regime: Regime) -> tuple[Contribution, ...]:
         """What each feature adds, the largest first; with :meth:`starting_point` they sum to the calibrated log-odds.
@@ -174,11 +113,11 @@ class RadiomicsClassifier:
         ModelError
             If there is no answer to explain; :meth:`predict` says why.
         """
-        reason = self._why_not(row, regime)
+        serving, reason = self._serving(row, regime)
         if reason is not None:
             raise ModelError(f"there is no answer to explain: {reason}")
-        model, slope = self.models[regime], self.calibration.line(regime)[0]
-        values = row.select(model.names)
+        model, slope = serving.models[regime], serving.calibration.line(regime)[0]
+        values = serving._values(row, regime)
         deviations, terms = (values - model.mean) / model.scale, slope * model.terms(values)
         return tuple(
             Contribution(
@@ -193,17 +132,26 @@ class RadiomicsClassifier:
             for k in np.argsort(-np.abs(terms), kind="stable")
         )
 
-    def starting_point(self, regime: Regime) -> float:
-        """Calibrated log-odds of a lesion whose features all lie at the training mean."""
-        slope, intercept = self.calibration.line(regime)
-        return slope * self.models[regime].intercept + intercept
+    def starting_point(self, row: FeatureRow, regime: Regime) -> float:
+        """Calibrated log-odds of a lesion like `row` all of whose features lie at the training mean."""
+        serving, _ = self._serving(row, regime)
+        slope, intercept = serving.calibration.line(regime)
+        return slope * serving.models[regime].intercept + intercept
 
     def unusual(self, row: FeatureRow, regime: Regime) -> tuple[str, ...]:
         """What about this row lies outside the training distribution; empty where nothing does or nothing is known."""
-        if self._why_not(row, regime) is not None:
-            return ()
-        domain = self.models[regime].domain
-        return domain.unusual(row.select(domain.names))
+        serving, reason = self._serving(row, regime)
+        return () if reason is not None else serving.models[regime].domain.unusual(serving._values(row, regime))
+
+    def _values(self, row: FeatureRow, regime: Regime) -> NDArray[np.float64]:
+        return row.select(self.models[regime].names)
+
+    def _serving(self, row: FeatureRow, regime: Regime) -> tuple["RadiomicsClassifier", str | None]:
+        """The classifier that can judge the row, or this one and why it cannot."""
+        reason, other = self._why_not(row, regime), self.without_washout
+        if reason is not None and other is not None and other._why_not(row, regime) is None:
+            return other, None
+        return self, reason
 
     def _why_not(self, row: FeatureRow, regime: Regime) -> str | None:
         if regime not in self.models:
@@ -220,31 +168,28 @@ class RadiomicsClassifier:
 
     def to_config(self) -> dict[str, Any]:
         """JSON half of the model, the content of ``config.json``; the arrays are in :meth:`tensors`."""
-        regimes = {
-            regime: {"features": list(model.names), "intercept": model.intercept, "domain": model.domain.to_dict()}
-            for regime, model in self.models.items()
-        }
+        section = {"kind": KIND, "format_version": FORMAT_VERSION, "settings_sha256": self.settings_sha256}
+        other = self.without_washout
         return {
-            "spinehub": {
-                "kind": KIND,
-                "format_version": FORMAT_VERSION,
-                "settings_sha256": self.settings_sha256,
-                "regimes": regimes,
-                "calibration": self.calibration.to_dict(),
-                "training": self.training,
-            }
+            "spinehub": section
+            | self._parts()
+            | {"without_washout": None if other is None else other._parts(), "training": self.training}
         }
+
+    def _parts(self) -> dict[str, Any]:
+        regimes = {regime: model.to_dict() for regime, model in self.models.items()}
+        return {"regimes": regimes, "calibration": self.calibration.to_dict()}
 
     def tensors(self) -> dict[str, NDArray[np.float64]]:
         """Arrays by name, float64: ``"<regime>.coefficients"``, ``"<regime>.mean"``, ..."""
         arrays: dict[str, NDArray[np.float64]] = {}
         for regime, model in self.models.items():
-            arrays |= {f"{regime}.{name}": getattr(model, name) for name in ("coefficients", "mean", "scale")}
-            arrays |= model.domain.tensors(f"{regime}.domain.")
-        return arrays
+            arrays |= model.tensors(f"{regime}.")
+        other = {} if self.without_washout is None else self.without_washout.tensors()
+        return arrays | {f"{_OTHER}{name}": values for name, values in other.items()}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> "RadiomicsClassifier":
+    def from_config(cls, config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
         """Inverse of :meth:`to_config` and :meth:`tensors`.
 
         Raises
@@ -252,26 +197,21 @@ class RadiomicsClassifier:
         ModelError
             If a part is missing, of another format version, or does not fit the others.
         """
-        inner = config.get("spinehub", {})
-        if inner.get("kind") != KIND or inner.get("format_version") != FORMAT_VERSION:
+        section = config.get("spinehub", {})
+        if section.get("kind") != KIND or section.get("format_version") != FORMAT_VERSION:
             raise ModelError(
-                f"config must be of kind {KIND!r} and format version {FORMAT_VERSION}, got {inner.get('kind')!r} and "
-                f"{inner.get('format_version')!r}; update spinehub or fetch the model again"
+                f"config must be of kind {KIND!r} and format version {FORMAT_VERSION}, got {section.get('kind')!r} and "
+                f"{section.get('format_version')!r}; update spinehub or fetch the model again"
             )
         try:
-            models = {
-                regime: LinearModel(
-                    tuple(part["features"]),
-                    tensors[f"{regime}.coefficients"],
-                    float(part["intercept"]),
-                    tensors[f"{regime}.mean"],
-                    tensors[f"{regime}.scale"],
-                    Domain.from_parts(part["domain"], tensors, f"{regime}.domain."),
-                )
-                for regime, part in inner["regimes"].items()
-            }
-            calibration = Calibration.from_dict(inner["calibration"])
-            return cls(models, calibration, str(inner["settings_sha256"]), dict(inner.get("training", {})))
+            settings = str(section["settings_sha256"])
+            other = section["without_washout"]
+            return cls(
+                *_read_parts(section, tensors, ""),
+                settings,
+                dict(section.get("training", {})),
+                None if other is None else cls(*_read_parts(other, tensors, _OTHER), settings),
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"the files of the radiomics model lack {error}; fetch the model again") from error
 
@@ -294,3 +234,12 @@ class RadiomicsClassifier:
         from spinehub.models import loading
 
         return loading.push_to_hub(self, repo_id, private=private)
+
+
+def _read_parts(
+    parts: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], prefix: str
+) -> tuple[dict[Regime, LinearModel], Calibration]:
+    models = {
+        regime: LinearModel.from_parts(part, tensors, f"{prefix}{regime}.") for regime, part in parts["regimes"].items()
+    }
+    return models, Calibration.from_dict(parts["calibration"])

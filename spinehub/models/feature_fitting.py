@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from spinehub.features import FeatureRow, feature_names
 from spinehub.metrics import auc
 from spinehub.models.calibration import fit_calibration
 from spinehub.models.domain import fit_domain
-from spinehub.models.feature_classifier import LinearModel, RadiomicsClassifier
+from spinehub.models.feature_classifier import RadiomicsClassifier
 from spinehub.models.folds import FOLDS, patient_folds
+from spinehub.models.linear import LinearModel
 from spinehub.series import Regime
 
 __all__ = ["LinearFit", "fit_linear_model", "fit_radiomics"]
@@ -57,7 +58,9 @@ def fit_radiomics(
     coverage: float = 0.9,
     seed: int = 0,
 ) -> RadiomicsClassifier:
-    """Fit and calibrate one model per regime; calibrated on out-of-fold scores.
+    """Fit and calibrate one model per regime, and a second dynamic one that does without the wash-out.
+
+    Calibrated on out-of-fold scores.
 
     Parameters
     ----------
@@ -76,6 +79,20 @@ def fit_radiomics(
     if len(hashes) != 1:
         raise InvalidArgumentError(f"rows must all be made with one version of the settings, got {len(hashes)}")
     fits = {regime: fit_linear_model(each, labels, groups, regime, seed=seed) for regime, each in rows.items()}
+    other = None
+    if "dynamic" in rows:
+        short = fit_linear_model(rows["dynamic"], labels, groups, "dynamic", leave_out=("washout",), seed=seed)
+        other = _assemble({"dynamic": short}, labels, coverage, hashes)
+    classifier = _assemble(fits, labels, coverage, hashes)
+    notes = {"seed": seed, "folds": FOLDS} | {regime: fit.notes for regime, fit in fits.items()}
+    if other is not None:
+        notes["dynamic_without_washout"] = other.training["dynamic"]
+    return replace(classifier, training=notes, without_washout=other)
+
+
+def _assemble(
+    fits: Mapping[Regime, LinearFit], labels: ArrayLike, coverage: float, hashes: set[str]
+) -> RadiomicsClassifier:
     used = {regime: np.isfinite(fit.log_odds) for regime, fit in fits.items()}
     calibration = fit_calibration(
         np.concatenate([fit.log_odds[used[regime]] for regime, fit in fits.items()]),
@@ -83,18 +100,24 @@ def fit_radiomics(
         [regime for regime in fits for _ in range(int(used[regime].sum()))],
         coverage=coverage,
     )
-    notes = {"seed": seed, "folds": FOLDS} | {regime: fit.notes for regime, fit in fits.items()}
-    return RadiomicsClassifier({regime: fit.model for regime, fit in fits.items()}, calibration, hashes.pop(), notes)
+    models = {regime: fit.model for regime, fit in fits.items()}
+    return RadiomicsClassifier(models, calibration, min(hashes), {r: fit.notes for r, fit in fits.items()})
 
 
 def fit_linear_model(
-    rows: Sequence[FeatureRow], labels: ArrayLike, groups: Sequence[Hashable], regime: Regime, *, seed: int = 0
+    rows: Sequence[FeatureRow],
+    labels: ArrayLike,
+    groups: Sequence[Hashable],
+    regime: Regime,
+    *,
+    leave_out: tuple[str, ...] = (),
+    seed: int = 0,
 ) -> LinearFit:
-    """Fit one regime.
+    """Fit one regime, without the images named in `leave_out`.
 
-    Columns with NaN in more than 5 % of the rows are dropped, then rows with a NaN left; then columns that hardly
-    vary, then one of each pair with a rank correlation above 0.95. Elastic net and its strength by grouped
-    cross-validation on the log loss.
+    Rows in which a whole image is missing (a scan too short for the wash-out) are set aside. Then columns with NaN in
+    more than 5 % of the rows are dropped, then rows with a NaN left; then columns that hardly vary, then one of each
+    pair with a rank correlation above 0.95. Elastic net and its strength by grouped cross-validation on the log loss.
 
     Raises
     ------
@@ -107,10 +130,11 @@ def fit_linear_model(
             f"rows, labels (0 or 1) and groups must have one entry per case, got {len(rows)}, {truth.size} and "
             f"{len(groups)}"
         )
-    names = feature_names(regime)
+    names = tuple(name for name in feature_names(regime) if name.partition("__")[0] not in leave_out)
     table = np.array([row.select(names) for row in rows]).reshape(len(rows), len(names))
-    columns = np.flatnonzero(np.isnan(table).mean(axis=0) <= _MISSING_SHARE)
-    usable = ~np.isnan(table[:, columns]).any(axis=1)
+    whole = _with_all_images(table, names)
+    columns = np.flatnonzero(np.isnan(table[whole]).mean(axis=0) <= _MISSING_SHARE)
+    usable = whole & ~np.isnan(table[:, columns]).any(axis=1)
     patients = np.unique(np.asarray(groups), return_inverse=True)[1][usable]
     values, classes = table[usable][:, columns], truth[usable].astype(int)
     _check_size(classes, patients, regime)
@@ -129,6 +153,14 @@ def fit_linear_model(
     notes |= {"columns_stable": fit.stable, "columns_used": len(picked), "strength": fit.strength}
     notes |= {"l1_ratio": fit.l1_ratio, "out_of_fold_auc": auc(classes, scores[usable])}
     return LinearFit(model, scores, notes)
+
+
+def _with_all_images(table: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Rows in which no image, nor the shape, is missing as a whole."""
+    images = np.array([name.partition("__")[0] for name in names])
+    absent = [np.isnan(table[:, images == image]).all(axis=1) for image in dict.fromkeys(images.tolist())]
+    result: NDArray[np.bool_] = ~np.any(absent, axis=0)
+    return result
 
 
 def _check_size(classes: NDArray[np.int_], patients: NDArray[np.intp], regime: Regime) -> None:
