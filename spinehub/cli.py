@@ -11,10 +11,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from spinehub._version import __version__
 from spinehub.errors import SpineHubError
+
+if TYPE_CHECKING:
+    from spinehub.series import DynamicSeries
+    from spinehub.volume import Grid, Seed, Volume
 
 __all__ = ["main"]
 
@@ -128,7 +132,6 @@ def _add_evaluate(verbs: Any) -> None:
 
 def _analyse(arguments: argparse.Namespace) -> None:
     from spinehub.io import describe_source, read_mask, read_series
-    from spinehub.volume import Seed, Volume
 
     image = read_series(
         *arguments.inputs,
@@ -136,26 +139,21 @@ def _analyse(arguments: argparse.Namespace) -> None:
         frame_interval_s=arguments.frame_interval_s,
         baseline_frames=arguments.baseline_frames,
     )
-    if isinstance(image, Volume):
-        for name in ("times_s", "frame_interval_s", "baseline_frames"):
-            if getattr(arguments, name) is not None:
-                _warn(f"--{name.replace('_', '-')} is ignored: the input is a single volume, which has no frames")
-    seeds = [Seed.at_index(index, image.grid) for index in arguments.seed or ()]
-    seeds += [Seed.at_position(position) for position in arguments.seed_mm or ()]
-    seeds += [Seed.at_index(index, image.grid, background=True) for index in arguments.background_seed]
-    for seed in seeds:
-        seed.index_on(image.grid)
-    mask = read_mask(arguments.mask, image.grid) if arguments.mask is not None else None
-    if mask is not None and seeds:
-        _warn("--background-seed is ignored: the region comes from --mask")
-        seeds = []
+    _warn_of_ignored(arguments, image)
+    seeds = _seeds(arguments, image.grid)
+    mask = None if arguments.mask is None else read_mask(arguments.mask, image.grid)
 
     from spinehub.pipeline import DEFAULT_MODELS, analyse
+    from spinehub.render.prose import summary_lines
+    from spinehub.routes import load_model
 
+    for route, model_id in arguments.model:
+        if model_id not in DEFAULT_MODELS.values():
+            load_model(route, model_id)  # a mistyped folder must not wait for the end of the analysis
     with _progress() as progress:
         report = analyse(
             image,
-            seeds=seeds,
+            seeds=seeds if mask is None else (),
             mask=mask,
             tolerance=arguments.tolerance,
             reach_mm=arguments.reach_mm,
@@ -164,22 +162,30 @@ def _analyse(arguments: argparse.Namespace) -> None:
             progress=progress,
         )
         report.save(arguments.output)
-    _print_summary(report.to_dict(), arguments.output)
+    print(*summary_lines(report.to_dict()), sep="\n")
+    print(f"Written to {arguments.output}: report.json, report.html and the files beside them")
 
 
-def _print_summary(document: dict[str, Any], folder: Path) -> None:
-    from spinehub.render.prose import findings_text
-    from spinehub.render.wording import DECISION_NAMES, NOT_A_DIAGNOSIS, ROUTE_NAMES
+def _seeds(arguments: argparse.Namespace, grid: "Grid") -> list["Seed"]:
+    from spinehub.volume import Seed
 
-    for sentence in findings_text(document):
-        print(sentence)
-    print(NOT_A_DIAGNOSIS)
-    for route in document["routes"]:
-        reason = f" ({route['reason'].partition(':')[0]})" if route["reason"] else ""
-        print(f"  {ROUTE_NAMES[route['name']]}: {DECISION_NAMES[route['decision']]}{reason}")
-    for warning in document["warnings"]:
-        print(f"  {warning['code']}: {warning['message']}")
-    print(f"Written to {folder}: report.json, report.html and the files beside them")
+    seeds = [Seed.at_index(index, grid) for index in arguments.seed or ()]
+    seeds += [Seed.at_position(position) for position in arguments.seed_mm or ()]
+    seeds += [Seed.at_index(index, grid, background=True) for index in arguments.background_seed]
+    for seed in seeds:
+        seed.index_on(grid)
+    return seeds
+
+
+def _warn_of_ignored(arguments: argparse.Namespace, image: "DynamicSeries | Volume") -> None:
+    from spinehub.volume import Volume
+
+    if isinstance(image, Volume):
+        for name in ("times_s", "frame_interval_s", "baseline_frames"):
+            if getattr(arguments, name) is not None:
+                _warn(f"--{name.replace('_', '-')} is ignored: the input is a single volume, which has no frames")
+    if arguments.mask is not None and arguments.background_seed:
+        _warn("--background-seed is ignored: the region comes from --mask")
 
 
 def _simulate(arguments: argparse.Namespace) -> None:
@@ -262,27 +268,24 @@ def _index(text: str) -> tuple[int, int, int]:
     return i, j, k
 
 
-def _position(text: str) -> tuple[float, float, float]:
-    values = _numbers(text)
-    if len(values) != 3:
+def _position(text: str) -> tuple[float, ...]:
+    if len(_numbers(text)) != 3:
         raise argparse.ArgumentTypeError(f"must be three numbers X,Y,Z in mm, got {text!r}")
-    return values[0], values[1], values[2]
+    return _numbers(text)
 
 
 def _positive(text: str) -> float:
-    values = _numbers(text)
-    if len(values) != 1 or values[0] <= 0:
+    if len(_numbers(text)) != 1 or _numbers(text)[0] <= 0:
         raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
-    return values[0]
+    return float(text)
 
 
 def _tolerance(text: str) -> float | str:
     if text == "auto":
         return text
-    values = _numbers(text)
-    if len(values) != 1 or values[0] < 0:
+    if len(_numbers(text)) != 1 or _numbers(text)[0] < 0:
         raise argparse.ArgumentTypeError(f"must be auto or a number of at least 0, got {text!r}")
-    return values[0]
+    return float(text)
 
 
 def _whole(text: str) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from spinehub.render import wording
 
-__all__ = ["findings_text", "number", "parameter_rows", "technique_rows"]
+__all__ = ["findings_text", "number", "parameter_rows", "summary_lines", "technique_rows"]
 
 _REGIMES = {
     "dynamic": "dynamic contrast-enhanced series with times",
@@ -125,3 +125,14 @@ def parameter_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]
         if parameter["uncertainty"] is not None:
             value += f" ± {number(parameter['uncertainty'], 1)}"
         yield title, f"{value} {parameter['unit']}", definition[0].upper() + definition[1:] + "."
+
+
+def summary_lines(document: Mapping[str, Any]) -> Iterator[str]:
+    """Report in a few lines for a terminal: findings, routes, warnings."""
+    yield from findings_text(document)
+    yield wording.NOT_A_DIAGNOSIS
+    for route in document["routes"]:
+        reason = f" ({route['reason'].partition(':')[0]})" if route["reason"] else ""
+        yield f"  {wording.ROUTE_NAMES[route['name']]}: {wording.DECISION_NAMES[route['decision']]}{reason}"
+    for warning in document["warnings"]:
+        yield f"  {warning['code']}: {warning['message']}"

@@ -132,7 +132,8 @@ def agreement_sentence(decisions: Sequence[str]) -> str:
     ]
     if not parts:
         return f"{_count(len(answered))} of {_count(len(decisions)).lower()} methods ran and none of them decides."
-    return "; ".join(parts) + ". " + AGREEMENT_SENTENCE
+    text = "; ".join((parts[0], *(part[0].lower() + part[1:] for part in parts[1:])))
+    return f"{text}. {AGREEMENT_SENTENCE}"
 
 
 def plain_reason(reason: str) -> str:

@@ -219,8 +219,10 @@ def _ask_network(context: RouteContext, network: Any) -> _Said:
     result = network.predict(context.image, context.finding.mask, timing=context.timing, maps=context.maps)
     explanation: dict[str, Any] = {}
     if result.softmax is not None:
-        explanation["class_map"] = _class_map(result.softmax, result.stack, context)
+        class_map = _class_map(result.softmax, result.stack, context)
         explanation["lesion_share"] = result.lesion_share
+        if np.isfinite(class_map).any():
+            explanation["class_map"] = class_map
     return _Said.of(result.answer, unusual=tuple(result.unusual), explanation=explanation)
 
 
