@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from spinehub.cards import render_card, render_folder, validate_evaluation
+from spinehub.cards import held_out_score, render_card, render_folder, validate_evaluation
 from spinehub.cards.evaluation_file import ANSWER_FIGURES, MASK_FIGURES, MASK_SOURCES, REGIMES
 from spinehub.cards.wording import FIGURES_IN_WORDS, ROUTE_WORDS
 from spinehub.errors import ModelError
@@ -191,3 +191,24 @@ def test_published_cards_are_what_their_folders_render_to(folder):
         pytest.skip(f"{folder.name} holds no evaluation.json: its weights are not part of this release")
     card = ROOT / "model_cards" / f"{folder.name}.md"
     assert card.read_text(encoding="utf-8") == render_folder(folder)
+
+
+def test_held_out_score_of_a_report(evaluation):
+    figure = evaluation["regimes"]["pre_post"]["end_to_end"]["auc"]
+    assert held_out_score(evaluation, "pre_post") == {
+        "auc": figure["value"],
+        "accuracy": evaluation["regimes"]["pre_post"]["end_to_end"]["accuracy"]["value"],
+        "interval": [figure["low"], figure["high"]],
+        "n": 187,
+        "cohort": "matched",
+        "regime": "pre_post",
+        "mask_source": "end_to_end",
+        "simulated": True,
+    }
+    del evaluation["regimes"]["pre_post"]["end_to_end"]
+    assert held_out_score(evaluation, "pre_post")["mask_source"] == "truth_mask"
+    evaluation["regimes"]["pre_post"]["truth_mask"]["auc"]["value"] = None
+    assert held_out_score(evaluation, "pre_post") is None
+    del evaluation["regimes"]["single"]
+    assert held_out_score(evaluation, "single") is None
+    assert held_out_score(None, "dynamic") is None

@@ -28,6 +28,7 @@ __all__ = [
     "MASK_FIGURES",
     "MASK_SOURCES",
     "REGIMES",
+    "held_out_score",
     "validate_evaluation",
 ]
 
@@ -72,6 +73,39 @@ def validate_evaluation(evaluation: Mapping[str, Any]) -> None:
     if problems:
         more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ModelError(f"evaluation.json must follow {EVALUATION_FORMAT}: {'; '.join(problems[:3])}{more}")
+
+
+def held_out_score(evaluation: Mapping[str, Any] | None, regime: str) -> dict[str, Any] | None:
+    """Score of one regime as a report shows it; end to end where there is one, else with the true mask.
+
+    Parameters
+    ----------
+    evaluation
+        Content of an ``evaluation.json``, or None.
+    regime
+        ``"dynamic"``, ``"pre_post"`` or ``"single"``.
+
+    Returns
+    -------
+    dict or None
+        ``auc``, ``accuracy``, ``interval`` (of the AUC), ``n``, ``cohort``, ``regime``, ``mask_source``,
+        ``simulated``; None where the model was not evaluated in that regime or has no AUC there.
+    """
+    sources = (evaluation or {}).get("regimes", {}).get(regime, {})
+    source = next((name for name in MASK_SOURCES if name in sources), None)
+    if evaluation is None or source is None or sources[source]["auc"]["value"] is None:
+        return None
+    scores = sources[source]
+    return {
+        "auc": scores["auc"]["value"],
+        "accuracy": scores["accuracy"]["value"],
+        "interval": [scores["auc"]["low"], scores["auc"]["high"]],
+        "n": scores["n_answered"],
+        "cohort": evaluation["cohort"]["name"],
+        "regime": regime,
+        "mask_source": source,
+        "simulated": True,
+    }
 
 
 def _problems(evaluation: Mapping[str, Any]) -> Iterator[str]:
