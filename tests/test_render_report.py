@@ -209,6 +209,7 @@ def test_small_words():
     assert number(None) == "-"
     assert number(-3.25, 1) == "−3.2"
     assert number(3.0, 0, sign=True) == "+3"
+    assert number(-0.02, 1, sign=True) == number(-0.02) == "0.0"
     assert plain_reason("small_lesion: Too small.") == "Too small."
     assert plain_reason("No code: here") == "No code: here"
     assert accuracy_sentence(None).startswith("No held-out score")

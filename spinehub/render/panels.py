@@ -70,7 +70,8 @@ def draw_planes(figure: Figure | SubFigure, scene: Scene) -> None:
     for ax, view in zip(axes, views, strict=False):
         slice_index, pixel_mm = centre[view.slice_axis], _pixel_mm(view)
         picture = render_slice(volume, view.plane, slice_index, mask=scene.mask, window=window, pixel_mm=pixel_mm)
-        _draw_slice(ax, picture, view, slice_index, pixel_mm)
+        _draw_slice(ax, picture, view, slice_index)
+        _draw_ruler(ax, pixel_mm)
         _draw_seeds(ax, view, slice_index, scene.seeds, volume, pixel_mm)
     if scene.shown_map is not None:
         _draw_map(axes[-1], scene, views[0], centre)
@@ -106,12 +107,9 @@ def _draw_map(ax: Axes, scene: Scene, view: PlaneView, centre: Index) -> None:
     frame = (-0.5, width - 0.5, height - 0.5, -0.5)
     picture = ax.imshow(values, cmap="viridis", vmin=0.0, vmax=max(top, 1.0), extent=frame, interpolation="nearest")
     if scene.mask is not None:
-        border = outline_pixels(scene.mask, view, slice_index, pixel_mm)
-        ax.imshow(np.where(border[..., None], (1.0, 1.0, 1.0, 1.0), 0.0), extent=frame, interpolation="nearest")
-    _, x, y = view.screen_point_of(centre, pixel_mm)
-    half = _crop_mm(scene.mask, view) / 2 / pixel_mm if scene.mask is not None else max(height, width) / 2
-    x, y = (x, y) if scene.mask is not None else (width / 2, height / 2)
-    ax.set(xlim=(x - half, x + half), ylim=(y + half, y - half), facecolor="black")
+        _draw_outline(ax, scene.mask, view, slice_index, pixel_mm)
+    ax.set_facecolor("black")
+    _zoom(ax, scene.mask, view, pixel_mm)
     _no_frame(ax)
     ax.set_title(f"{MAP_NAMES[shown.name]}, {shown.unit}", fontsize=9, color=INK, pad=3)
     scale = ax.inset_axes((0.05, 0.05, 0.035, 0.4))
@@ -121,14 +119,22 @@ def _draw_map(ax: Axes, scene: Scene, view: PlaneView, centre: Index) -> None:
         label.set_path_effects([Stroke(linewidth=1.6, foreground="black"), Normal()])
 
 
-def _crop_mm(mask: Mask | None, view: PlaneView) -> float:
-    """Side of the crop around a mask: twice its larger in-plane extent, at least 40 mm."""
+def _draw_outline(ax: Axes, mask: Mask, view: PlaneView, slice_index: int, pixel_mm: float) -> None:
+    """Draw a white outline, which no colour scale holds."""
+    border = outline_pixels(mask, view, slice_index, pixel_mm)
+    ax.imshow(np.where(border[..., None], (1.0, 1.0, 1.0, 1.0), 0.0), interpolation="nearest")
+
+
+def _zoom(ax: Axes, mask: Mask | None, view: PlaneView, pixel_mm: float) -> None:
+    """Show a square around a mask, twice its larger extent and at least 40 mm wide; all there is without a mask."""
     if mask is None or mask.is_empty:
-        return max(view.extent_mm)
-    spread = np.ptp(np.argwhere(mask.voxels), axis=0) + 1
-    return max(
-        SMALLEST_CROP_MM, 2.0 * spread[view.row_axis] * view.row_mm, 2.0 * spread[view.column_axis] * view.column_mm
-    )
+        return
+    voxels = np.argwhere(mask.voxels)
+    corners = [tuple(int(n) for n in edge) for edge in (voxels.min(axis=0), voxels.max(axis=0))]
+    (_, x0, y0), (_, x1, y1) = (view.screen_point_of((i, j, k), pixel_mm) for i, j, k in corners)
+    half = max(SMALLEST_CROP_MM / pixel_mm / 2, abs(x1 - x0), abs(y1 - y0))
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    ax.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
 
 
 def draw_class_map(figure: Figure | SubFigure, scene: Scene, class_map: NDArray[np.float32]) -> None:
@@ -147,11 +153,15 @@ def draw_class_map(figure: Figure | SubFigure, scene: Scene, class_map: NDArray[
     for ax in axes[len(largest) :]:
         ax.set_axis_off()
     for ax, slice_index in zip(axes, largest, strict=False):
-        picture = render_slice(volume, view.plane, slice_index, mask=scene.mask, window=window, pixel_mm=pixel_mm)
-        _draw_slice(ax, picture, view, slice_index, pixel_mm)
+        picture = render_slice(volume, view.plane, slice_index, window=window, pixel_mm=pixel_mm)
+        _draw_slice(ax, picture, view, slice_index)
         colours = _class_colours(view.cut(class_map, slice_index))
         height, width = picture.shape[:2]
         ax.imshow(colours, interpolation="nearest", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+        if scene.mask is not None:
+            _draw_outline(ax, scene.mask, view, slice_index, pixel_mm)
+        _zoom(ax, scene.mask, view, pixel_mm)
+        _draw_ruler(ax, pixel_mm)
     _headline(figure, f"Class map over signal, {caption}")
 
 
@@ -183,8 +193,7 @@ def _centre(volume: Volume, mask: Mask | None, seeds: tuple[Seed, ...]) -> Index
     return i, j, k
 
 
-def _draw_slice(ax: Axes, picture: NDArray[np.uint8], view: PlaneView, slice_index: int, pixel_mm: float) -> None:
-    height, width = picture.shape[:2]
+def _draw_slice(ax: Axes, picture: NDArray[np.uint8], view: PlaneView, slice_index: int) -> None:
     ax.set_facecolor("black")
     ax.imshow(picture, interpolation="nearest")
     _no_frame(ax)
@@ -198,10 +207,16 @@ def _draw_slice(ax: Axes, picture: NDArray[np.uint8], view: PlaneView, slice_ind
     )
     for letter, (x, y, horizontal, vertical) in zip(plane_letters(view.plane), places, strict=True):
         ax.text(x, y, letter, ha=horizontal, va=vertical, **style)
-    ruler_mm = max((length for length in RULERS_MM if length / pixel_mm < 0.4 * width), default=RULERS_MM[0])
-    left, bottom = 0.04 * width, 0.955 * height
-    ax.plot([left, left + ruler_mm / pixel_mm], [bottom, bottom], color=ON_BLACK, linewidth=1.6)
-    ax.text(left, bottom - 0.012 * height, f"{ruler_mm} mm", color=ON_BLACK, fontsize=7, va="bottom")
+
+
+def _draw_ruler(ax: Axes, pixel_mm: float) -> None:
+    """Draw a ruler at the lower left, for the part of the slice that is shown."""
+    left, right = ax.get_xlim()
+    width_mm = (right - left) * pixel_mm
+    ruler_mm = max((length for length in RULERS_MM if length < 0.4 * width_mm), default=RULERS_MM[0])
+    end = 0.04 + ruler_mm / width_mm
+    ax.plot([0.04, end], [0.045, 0.045], color=ON_BLACK, linewidth=1.6, transform=ax.transAxes)
+    ax.text(0.04, 0.06, f"{ruler_mm} mm", color=ON_BLACK, fontsize=7, va="bottom", transform=ax.transAxes)
 
 
 def _no_frame(ax: Axes) -> None:

@@ -18,8 +18,8 @@ from spinehub.volume import Grid, Index, Mask, Plane, Volume
 __all__ = ["OUTLINE_RGB", "PLANES", "PlaneView", "display_window", "outline_pixels", "plane_letters", "render_slice"]
 
 PLANES: tuple[Plane, Plane, Plane] = ("sagittal", "coronal", "axial")
-OUTLINE_RGB = (242, 169, 59)
-"""Colour of a mask's outline: a warm yellow that reads on grey for every kind of colour vision."""
+OUTLINE_RGB = (255, 214, 74)
+"""Colour of a mask's outline: a yellow that reads on grey with every kind of colour vision, unlike both classes."""
 
 _ROW_AND_COLUMN: dict[Plane, tuple[tuple[int, int], tuple[int, int]]] = {
     "sagittal": ((2, -1), (1, -1)),

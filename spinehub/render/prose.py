@@ -19,7 +19,8 @@ def number(value: float | None, digits: int = 1, *, sign: bool = False) -> str:
     """Return a number for reading: fixed digits, a real minus sign, a dash where it is not known."""
     if value is None:
         return "-"
-    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    value = round(value, digits) + 0.0  # no sign on a zero
+    text = f"{value:+.{digits}f}" if sign and value else f"{value:.{digits}f}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 
