@@ -327,6 +327,12 @@ def test_a_model_may_state_its_own_ranges():
     assert unusual_acquisition(context().image, context().timing) == ()
 
 
+def test_models_trained_on_measured_cases_alone_are_not_called_simulated():
+    measured = {name: type(model)(training={"simulated_cases": 0}) for name, model in models().items()}
+    assert codes(answer_routes(context(), measured)) == []
+    assert codes(answer_routes(context(), measured | {"unet": FakeNetwork()})) == ["simulated_weights"]
+
+
 def test_held_out_scores_prefer_the_end_to_end_figure_of_the_regime():
     score = held_out_score(EVALUATION, "dynamic")
     assert score == {

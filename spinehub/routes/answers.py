@@ -173,8 +173,8 @@ def _warnings(
     if unusual:
         text = f"This image is unlike the cases the models were trained on: {'; '.join(unusual)}."
         warnings.append(ReportWarning("outside_training_distribution", f"{text} No method decides here."))
-    if any(route.probabilities is not None for route in routes):
-        text = "The models were trained on simulated cases only. Accuracy on real patients: unknown."
+    if any(route.probabilities is not None and _learned_from_simulation(loaded[route.name]) for route in routes):
+        text = "These models were trained on simulated cases. Accuracy on real patients: unknown."
         warnings.append(ReportWarning("simulated_weights", text))
     if blocked is not None and blocked.startswith("no_enhancing_lesion"):
         warnings.append(ReportWarning("no_enhancing_lesion", blocked.partition(": ")[2]))
@@ -183,6 +183,11 @@ def _warnings(
         text = f"No weights are installed for {', '.join(absent)}; train them with 'spinehub train' or give a folder."
         warnings.append(ReportWarning("weights_not_installed", text))
     return warnings
+
+
+def _learned_from_simulation(model: Any) -> bool:
+    """Whether simulated cases were part of a model's training; assumed where its record does not say."""
+    return (getattr(model, "training", None) or {}).get("simulated_cases", 1) != 0
 
 
 def _ask_hotspot(context: RouteContext, rule: Any) -> _Said:

@@ -34,6 +34,6 @@ def held_out_score(evaluation: Mapping[str, Any] | None, regime: Regime) -> dict
                 "cohort": (evaluation.get("cohort") or {}).get("name"),
                 "regime": regime,
                 "mask_source": source,
-                "simulated": True,
+                "simulated": bool(evaluation.get("simulated", True)),
             }
     return None
