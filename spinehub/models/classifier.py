@@ -179,16 +179,29 @@ class LesionClassifier(NetworkModel):
             answer = self.calibration.answer(float(log_odds(probabilities[1])), stack.regime)
         return NetworkResult(answer, unusual, stack)
 
-    def _run(self, stack: SliceStack, inside: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        self.check_stack(stack)
-        chosen = largest_slices(inside, self.slices)
-        values = np.concatenate([stack.values[chosen], inside[chosen, None]], axis=1)
+    def run(self, slices: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Evaluate the network on the slices of one lesion.
+
+        Parameters
+        ----------
+        slices
+            ``(S, C + 1, H, W)`` made by the model's own preprocessing, the region last.
+
+        Returns
+        -------
+        probabilities, activations
+            ``(2,)`` over :data:`spinehub.case.DIAGNOSES`, not calibrated, and pooled ``(F,)``.
+        """
         with self.ready():
-            logits, pooled = self.pooled(
-                self.tensor_of(values)[None], torch.ones((1, len(chosen)), dtype=torch.bool, device=self.device)
-            )
+            valid = torch.ones((1, len(slices)), dtype=torch.bool, device=self.device)
+            logits, pooled = self.pooled(self.tensor_of(slices)[None], valid)
             probabilities = torch.softmax(logits.double(), dim=1)[0].cpu().numpy()
             return probabilities, pooled[0].float().cpu().numpy()
+
+    def _run(self, stack: SliceStack, inside: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        self.check_stack(stack)
+        chosen = largest_slices(inside.sum(axis=(1, 2)), self.slices)
+        return self.run(np.concatenate([stack.values[chosen], inside[chosen, None]], axis=1))
 
     def side_tensors(self) -> dict[str, NDArray[Any]]:
         """Pooling head and domain."""
@@ -235,9 +248,8 @@ class LesionClassifier(NetworkModel):
         return model
 
 
-def largest_slices(inside: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    """Indices of the `count` slices with the largest area of the region, in order; at least one, if empty."""
-    area = inside.sum(axis=(1, 2))
+def largest_slices(area: NDArray[np.floating[Any]], count: int) -> NDArray[np.intp]:
+    """Indices of the `count` slices with the largest area ``(N,)`` of the region, in order; one where all are 0."""
     order = np.argsort(-area, kind="stable")[:count]
     held = order[area[order] > 0]
     return np.sort(held if held.size else order[:1])

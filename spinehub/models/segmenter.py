@@ -18,7 +18,7 @@ from spinehub.perfusion import Timing
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Mask, Volume
 
-__all__ = ["CLASSES", "MODIFIED_UNET", "PLAIN_UNET", "LesionSegmenter", "LesionVote"]
+__all__ = ["CLASSES", "MODIFIED_UNET", "PLAIN_UNET", "LesionSegmenter", "LesionVote", "mean_over_region"]
 
 CLASSES = ("background", "metastasis", "primary_malignant")
 """Channels of the softmax."""
@@ -121,7 +121,7 @@ class LesionSegmenter(NetworkModel):
         inside
             ``(N, H, W)`` share of each pixel in the region, of :func:`spinehub.inputs.mask_slices`.
         """
-        return _mean_over(self._run(stack)[1], inside)
+        return mean_over_region(self._run(stack)[1], inside)
 
     def lesion_vote(self, softmax: NDArray[np.float32], inside: NDArray[np.float32]) -> LesionVote:
         """Let the pixels of a region vote.
@@ -175,7 +175,7 @@ class LesionSegmenter(NetworkModel):
             answer = Answer.unavailable("the region lies outside the crop the U-Net sees")
             return NetworkResult(answer, (), stack, softmax)
         vote = self.lesion_vote(softmax, inside)
-        unusual = self.unusual(_mean_over(activations, inside), stack.regime)
+        unusual = self.unusual(mean_over_region(activations, inside), stack.regime)
         return NetworkResult(self.answer(vote, stack), unusual, stack, softmax, vote.lesion_share)
 
     def answer(self, vote: LesionVote, stack: SliceStack) -> Answer:
@@ -189,18 +189,32 @@ class LesionSegmenter(NetworkModel):
             )
         return self.calibration.answer(vote.score, stack.regime)
 
-    def _run(self, stack: SliceStack) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Softmax ``(N, 3, H, W)`` and deepest activations averaged over each slice ``(N, F)``."""
-        self.check_stack(stack)
+    def run(self, values: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Evaluate the network on any number of slices.
+
+        Parameters
+        ----------
+        values
+            ``(N, C, H, W)`` made by the model's own preprocessing.
+
+        Returns
+        -------
+        softmax, activations
+            ``(N, 3, H, W)`` over :data:`CLASSES`, and the deepest activations ``(N, F)``, averaged over each slice.
+        """
         softmax, deepest = [], []
         network: Any = self.network
         with self.ready():
-            for start in range(0, len(stack.values), _BATCH):
-                features = network.encoder(self.tensor_of(stack.values[start : start + _BATCH]))
+            for start in range(0, len(values), _BATCH):
+                features = network.encoder(self.tensor_of(values[start : start + _BATCH]))
                 logits = network.segmentation_head(network.decoder(features))
                 softmax.append(torch.softmax(logits.float(), dim=1).cpu().numpy())
                 deepest.append(features[-1].float().mean(dim=(2, 3)).cpu().numpy())
         return np.concatenate(softmax), np.concatenate(deepest)
+
+    def _run(self, stack: SliceStack) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        self.check_stack(stack)
+        return self.run(stack.values)
 
     def to_config(self) -> dict[str, Any]:
         """Content of ``config.json``: arguments of ``smp.Unet``, as stock smp reads them, and our part."""
@@ -243,8 +257,8 @@ def _build(architecture: Mapping[str, Any]) -> nn.Module:
     return network.to(memory_format=torch.channels_last)
 
 
-def _mean_over(activations: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean of ``(N, F)`` over slices, weighted by the region's area in each; plain where the region is empty."""
+def mean_over_region(activations: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean ``(F,)`` of ``(N, F)`` over slices, weighted by the region's area ``(N, H, W)``; plain where it is empty."""
     area = inside.sum(axis=(1, 2))
     weights = area / area.sum() if area.sum() > 0 else np.full(len(area), 1.0 / len(area))
     return (weights @ activations).astype(np.float32)

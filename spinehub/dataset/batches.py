@@ -1,0 +1,211 @@
+"""Batches of slices and of lesions: which ones depends on (seed, step) alone, so that a resumed run sees the same."""
+
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spinehub.dataset.augmentation import Augmentation, augment
+from spinehub.dataset.prepared import PreparedCase, PreparedStack
+from spinehub.errors import InvalidArgumentError
+from spinehub.series import Regime
+
+__all__ = ["LesionBatch", "LesionBatches", "SliceBatch", "SliceBatches", "prefetch"]
+
+REGIME_SHARES: dict[Regime, float] = {"dynamic": 0.5, "pre_post": 0.3, "single": 0.2}
+"""How often inputs are hidden: what a case is shown as."""
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, eq=False)
+class SliceBatch:
+    """``values`` (B, C, H, W) float32, ``labels`` (B, H, W) int64."""
+
+    values: torch.Tensor
+    labels: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class LesionBatch:
+    """``slices`` (B, S, C + 1, H, W) float32 with the region last, ``valid`` (B, S) bool, ``labels`` (B,) int64."""
+
+    slices: torch.Tensor
+    valid: torch.Tensor
+    labels: torch.Tensor
+
+
+class _Cases:
+    """Cases of both classes, drawn evenly, each in a random regime."""
+
+    def __init__(self, cases: Sequence[PreparedCase], name: str, seed: int) -> None:
+        self.by_class = [
+            [case.stacks(name) for case in cases if case.label == label and case.stacks(name)] for label in (0, 1)
+        ]
+        if not all(self.by_class):
+            raise InvalidArgumentError("cases must hold both classes to be learned from; add cases")
+        self.seed = seed
+        self.spec = next(iter(self.by_class[0][0].values())).spec
+
+    @property
+    def map_count(self) -> int:
+        """Channels before the first frame."""
+        return 0 if self.spec.channels == "frames" else len(self.spec.maps)
+
+    def generators(self, step: int) -> tuple[np.random.Generator, torch.Generator]:
+        """Source of every choice of one batch."""
+        rng = np.random.default_rng([self.seed, step])
+        return rng, torch.Generator().manual_seed(int(rng.integers(2**62)))
+
+    def draw(self, rng: np.random.Generator, label: int) -> PreparedStack:
+        """One case of a class, shown in one regime."""
+        stacks = self.by_class[label][int(rng.integers(len(self.by_class[label])))]
+        regimes = list(stacks)
+        shares = np.array([REGIME_SHARES[regime] for regime in regimes])
+        return stacks[regimes[int(rng.choice(len(regimes), p=shares / shares.sum()))]]
+
+
+class SliceBatches:
+    """Batches for the segmenter.
+
+    Parameters
+    ----------
+    cases
+        Prepared cases of both classes.
+    name
+        Under which their inputs were prepared.
+    seed
+        Of every choice.
+    size
+        Slices per batch; half of each class.
+    lesion_share
+        Share of the slices that hold a lesion.
+    how
+        Augmentation; None for none.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[PreparedCase],
+        name: str,
+        *,
+        seed: int,
+        size: int = 16,
+        lesion_share: float = 0.75,
+        how: Augmentation | None = None,
+    ) -> None:
+        self._cases = _Cases(cases, name, seed)
+        self.size = size
+        self.lesion_share = lesion_share
+        self.how = how
+
+    def batch(self, step: int) -> SliceBatch:
+        """Batch of one step."""
+        rng, generator = self._cases.generators(step)
+        values, labels = [], []
+        for sample in range(self.size):
+            stack = self._cases.draw(rng, (sample + step) % 2)
+            chosen = np.array([self._slice(stack, rng)])
+            values.append(stack.values(chosen))
+            labels.append(stack.labels(chosen))
+        images = torch.from_numpy(np.stack(values))
+        classes = torch.from_numpy(np.stack(labels))
+        if self.how is None:
+            return SliceBatch(images[:, 0], classes[:, 0].long())
+        # Both classes as soft masks: linear interpolation, then the class that covers half of the pixel.
+        soft = torch.stack([classes == 1, classes == 2], dim=2).float()
+        images, soft = augment(images, soft, self._cases.map_count, generator, self.how)
+        moved = torch.where(soft.amax(dim=2) >= 0.5, 1 + soft.argmax(dim=2), 0)
+        return SliceBatch(images[:, 0], moved[:, 0].long())
+
+    def _slice(self, stack: PreparedStack, rng: np.random.Generator) -> int:
+        held = np.flatnonzero(stack.lesion_pixels > 0)
+        if held.size and rng.random() < self.lesion_share:
+            return int(rng.choice(held))
+        return int(rng.integers(stack.slice_count))
+
+
+class LesionBatches:
+    """Batches for the classifier: several slices of the grown region of each case.
+
+    Parameters
+    ----------
+    cases, name, seed, how
+        As :class:`SliceBatches`.
+    size
+        Cases per batch; half of each class.
+    slices
+        Slices per case, drawn in proportion to the region's area.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[PreparedCase],
+        name: str,
+        *,
+        seed: int,
+        size: int = 4,
+        slices: int = 4,
+        how: Augmentation | None = None,
+    ) -> None:
+        self._cases = _Cases(cases, name, seed)
+        self.size = size
+        self.slices = slices
+        self.how = how
+
+    def batch(self, step: int) -> LesionBatch:
+        """Batch of one step."""
+        rng, generator = self._cases.generators(step)
+        labels = [(sample + step) % 2 for sample in range(self.size)]
+        spec = self._cases.spec
+        values = np.zeros((self.size, self.slices, len(spec.channel_names), spec.size, spec.size), np.float32)
+        inside = np.zeros((self.size, self.slices, 1, spec.size, spec.size), np.float32)
+        valid = np.zeros((self.size, self.slices), bool)
+        for sample, label in enumerate(labels):
+            stack = self._cases.draw(rng, label)
+            chosen = self._chosen(stack, rng)
+            values[sample, : len(chosen)] = stack.values(chosen)
+            inside[sample, : len(chosen), 0] = stack.inside(chosen)
+            valid[sample, : len(chosen)] = True
+        images, regions = torch.from_numpy(values), torch.from_numpy(inside)
+        if self.how is not None:
+            images, regions = augment(images, regions, self._cases.map_count, generator, self.how)
+        return LesionBatch(torch.cat([images, regions], dim=2), torch.from_numpy(valid), torch.tensor(labels))
+
+    def _chosen(self, stack: PreparedStack, rng: np.random.Generator) -> NDArray[np.intp]:
+        held = np.flatnonzero(stack.grown_pixels > 0)
+        if held.size == 0:
+            return np.array([stack.slice_count // 2])
+        share = stack.grown_pixels[held] / stack.grown_pixels[held].sum()
+        drawn = rng.choice(held, size=min(self.slices, held.size), replace=False, p=share)
+        return np.sort(drawn)
+
+
+def prefetch(batch_of: Callable[[int], _Item], start: int, *, ahead: int = 2) -> Generator[_Item, None, None]:
+    """Make the next batches in a thread while one is learned from; endless.
+
+    Parameters
+    ----------
+    batch_of
+        Makes the batch of a step.
+    start
+        First step.
+    ahead
+        Batches kept ready.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        waiting = [pool.submit(batch_of, start + k) for k in range(ahead)]
+        step = start + ahead
+        try:
+            while True:
+                item = waiting.pop(0).result()
+                waiting.append(pool.submit(batch_of, step))
+                step += 1
+                yield item
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,6 @@
+"""Training of the four routes from a cohort folder: split by patient, resumable, with its whole record saved."""
+
+from spinehub.training.entry import train_route
+from spinehub.training.plan import TrainingPlan
+
+__all__ = ["TrainingPlan", "train_route"]

@@ -1,0 +1,84 @@
+"""Fit, calibrate and describe the Inception-ResNet classifier."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from spinehub.dataset import Augmentation, LesionBatches, PreparedCase, PreparedStack
+from spinehub.inputs import PreprocessingSpec
+from spinehub.models import LesionClassifier, log_odds
+from spinehub.models.classifier import ARCHITECTURE, CROP, largest_slices
+from spinehub.training.loop import Job
+from spinehub.training.scores import LesionScores, gather_scores
+
+__all__ = ["classifier_job", "classifier_scores", "new_classifier"]
+
+NAME = "inception_resnet"
+_LABEL_SMOOTHING = 0.05
+_SLICES = 4
+"""Slices per lesion in a training step; a finished network looks at up to its own `slices`."""
+
+
+def classifier_job(
+    model: LesionClassifier, parts: Mapping[str, Sequence[PreparedCase]], *, seed: int, batch: int
+) -> Job[Any]:
+    """Everything the loop needs to fit the classifier."""
+    batches = LesionBatches(
+        parts["training"], NAME, seed=seed, size=batch, slices=min(_SLICES, model.slices), how=Augmentation()
+    )
+    device = model.device.type
+    stacks = _validation_stacks(parts["validation"], seed)
+
+    def losses_of(network: nn.Module, item: Any, half: bool) -> dict[str, torch.Tensor]:
+        where = next(network.parameters()).device
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+            logits, _ = network(item.slices.to(where), item.valid.to(where))
+        loss = nn.functional.cross_entropy(logits.float(), item.labels.to(where), label_smoothing=_LABEL_SMOOTHING)
+        return {"loss": loss}
+
+    def score_of(network: nn.Module) -> dict[str, float]:
+        average: Any = network
+        scored = LesionClassifier(
+            average.network, model.spec, pooling=average.pooling, architecture=model.architecture, slices=model.slices
+        )
+        return _validate(scored, stacks)
+
+    return Job(model.pooled, batches.batch, losses_of, score_of)
+
+
+def _validation_stacks(cases: Sequence[PreparedCase], seed: int) -> list[tuple[PreparedStack, int]]:
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for case in cases:
+        stacks = case.stacks(NAME)
+        chosen.append((stacks[sorted(stacks)[int(rng.integers(len(stacks)))]], case.label))
+    return chosen
+
+
+def _validate(model: LesionClassifier, stacks: Sequence[tuple[PreparedStack, int]]) -> dict[str, float]:
+    scores = np.array([_judge(model, stack)[0] for stack, _ in stacks])
+    labels = np.array([label for _, label in stacks], dtype=bool)
+    loss = float(np.logaddexp(0.0, np.where(labels, -scores, scores)).mean())
+    return {"score": round(loss, 5), "validation_accuracy": round(float(((scores > 0) == labels).mean()), 5)}
+
+
+def _judge(model: LesionClassifier, stack: PreparedStack) -> tuple[float, float, NDArray[np.float32]]:
+    slices = largest_slices(stack.grown_pixels, model.slices)
+    values = np.concatenate([stack.values(slices), stack.inside(slices)[:, None]], axis=1)
+    probabilities, activations = model.run(values)
+    return float(log_odds(probabilities[1])), 1.0, activations
+
+
+def classifier_scores(model: LesionClassifier, cases: Sequence[PreparedCase]) -> LesionScores:
+    """Log-odds and activations of every case and regime, for the grown region."""
+    return gather_scores(cases, NAME, lambda stack: _judge(model, stack))
+
+
+def new_classifier(spec: PreprocessingSpec | None, architecture: str | None, seed: int) -> LesionClassifier:
+    """Untrained classifier whose weights depend on `seed` alone."""
+    torch.manual_seed(seed)
+    return LesionClassifier.create(spec or CROP, architecture=architecture or ARCHITECTURE)

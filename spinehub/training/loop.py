@@ -1,0 +1,238 @@
+"""The one training loop of both networks: a learning rate that follows the budget, averaged weights, checkpoints."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import nn
+
+from spinehub.dataset import prefetch
+from spinehub.models import use_device
+from spinehub.training.checkpoints import read_checkpoint, write_checkpoint
+from spinehub.training.plan import TrainingPlan
+from spinehub.training.record import TrainingLog, draw_curves
+
+__all__ = ["Job", "fit"]
+
+_WARM_UP = 0.05
+"""Share of the budget in which the learning rate rises."""
+_LAST_RATE = 1e-3
+"""Learning rate at the end, as a share of its peak."""
+_LOG_EVERY = 20
+_SAVE_EVERY_S = 180.0
+_LONGEST_GRADIENT = 5.0
+
+_Batch = TypeVar("_Batch")
+
+
+@dataclass(frozen=True, eq=False)
+class Job(Generic[_Batch]):
+    """What differs between the networks.
+
+    Parameters
+    ----------
+    network
+        Module to be fitted; holds the best weights afterwards.
+    batch_of
+        Makes the batch of a step.
+    losses_of
+        ``(network, batch, half)`` -> named losses; ``"loss"`` is minimised. `half` says whether the forward pass runs
+        in bfloat16.
+    score_of
+        Scores the averaged weights on the validation cases: named figures; ``"score"``, lower is better, chooses.
+    """
+
+    network: nn.Module
+    batch_of: Callable[[int], _Batch]
+    losses_of: Callable[[nn.Module, _Batch, bool], dict[str, torch.Tensor]]
+    score_of: Callable[[nn.Module], dict[str, float]]
+
+
+@dataclass
+class _State:
+    step: int = 0
+    seconds: float = 0.0
+    evaluations: int = 0
+    best_score: float | None = None
+    best_step: int = 0
+    half: bool | None = None
+
+
+def fit(
+    job: Job[Any], plan: TrainingPlan, folder: Path, *, progress: Callable[[float, str], None] | None = None
+) -> dict[str, Any]:
+    """Fit a network within the plan's budget; goes on from the checkpoint in `folder` where there is one.
+
+    Parameters
+    ----------
+    job
+        Network, batches, losses, validation.
+    plan
+        Budget and rates.
+    folder
+        For ``log.jsonl``, ``loss.png`` and ``checkpoint/``.
+    progress
+        Called with the share of the budget used and a few words.
+
+    Returns
+    -------
+    dict
+        JSON record: steps, seconds, samples, best step and score, precision, device.
+    """
+    fitting = _Fitting(job, plan, folder)
+    with closing(prefetch(job.batch_of, fitting.state.step)) as batches:
+        while not fitting.finished:
+            fitting.step(next(batches))
+            fitting.evaluate_when_due()
+            fitting.save_when_due()
+            if progress is not None:
+                progress(fitting.used, f"step {fitting.state.step}")
+    return fitting.conclude()
+
+
+class _Fitting:
+    """A fit under way."""
+
+    def __init__(self, job: Job[Any], plan: TrainingPlan, folder: Path) -> None:
+        self.job, self.plan, self.folder = job, plan, folder
+        self.device = use_device()
+        self.network = job.network.to(self.device)
+        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self.best = _copied(self.average)
+        self.optimizer = _optimizer(self.network, plan)
+        self.state = _State()
+        self._resume()
+        self.log = TrainingLog(folder / "log.jsonl", keep_until=self.state.step)
+        self.sums: dict[str, float] = {}
+        self.started, self.saved = time.monotonic() - self.state.seconds, time.monotonic()
+
+    def _resume(self) -> None:
+        found = read_checkpoint(self.folder / "checkpoint", self.optimizer)
+        if found is None:
+            return
+        modules, saved = found
+        self.network.load_state_dict(modules["network"])
+        self.average.load_state_dict(modules["average"])
+        self.best = {name: value.to(self.device) for name, value in modules["best"].items()}
+        self.state = _State(**saved)
+
+    @property
+    def used(self) -> float:
+        """Share of the budget that is used."""
+        return self.plan.share(self.state.step, self.state.seconds)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is used up."""
+        return self.used >= 1.0 and self.state.step > 0
+
+    def step(self, batch: Any) -> None:
+        """Learn from one batch."""
+        self.network.train()
+        if self.state.half is None:
+            self.state.half = _faster_in_half(self.job, self.network, batch)
+        rate = self.plan.learning_rate * _rate(self.used)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        losses = self.job.losses_of(self.network, batch, self.state.half)
+        self.optimizer.zero_grad(set_to_none=True)
+        losses["loss"].backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), _LONGEST_GRADIENT)
+        self.optimizer.step()
+        self.state.step += 1
+        self.state.seconds = time.monotonic() - self.started
+        # The first averages follow faster, else they would remember the untrained weights.
+        _follow(self.average, self.network, min(self.plan.averaging, self.state.step / (self.state.step + 10.0)))
+        self._note(losses, rate)
+
+    def _note(self, losses: dict[str, torch.Tensor], rate: float) -> None:
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+        if self.state.step % _LOG_EVERY == 0:
+            means = {name: round(value / _LOG_EVERY, 5) for name, value in self.sums.items()}
+            self.log.write(self.state.step, seconds=round(self.state.seconds, 1), learning_rate=rate, **means)
+            self.sums.clear()
+
+    def evaluate_when_due(self) -> None:
+        """Score the averaged weights on the validation cases a few times, and at the end."""
+        if self.used * self.plan.evaluations < self.state.evaluations + 1 and not self.finished:
+            return
+        figures = self.job.score_of(self.average)
+        self.state.evaluations = max(self.state.evaluations + 1, math.floor(self.used * self.plan.evaluations))
+        if self.state.best_score is None or figures["score"] <= self.state.best_score:
+            self.state.best_score, self.state.best_step = figures["score"], self.state.step
+            self.best = _copied(self.average)
+        self.log.write(self.state.step, seconds=round(self.state.seconds, 1), **figures)
+        draw_curves(self.log.path, self.folder / "loss.png")
+
+    def save_when_due(self) -> None:
+        """Write a checkpoint every few minutes, and at the end."""
+        if time.monotonic() - self.saved < _SAVE_EVERY_S and not self.finished:
+            return
+        modules = {"network": self.network.state_dict(), "average": self.average.state_dict(), "best": self.best}
+        write_checkpoint(self.folder / "checkpoint", modules, self.optimizer, vars(self.state))
+        self.saved = time.monotonic()
+
+    def conclude(self) -> dict[str, Any]:
+        """Put the best weights into the network and say how it went."""
+        self.network.load_state_dict(self.best)
+        return {
+            "steps": self.state.step,
+            "samples": self.state.step * self.plan.batch,
+            "fit_seconds": round(self.state.seconds, 1),
+            "best_step": self.state.best_step,
+            "best_validation_score": self.state.best_score,
+            "precision": "bfloat16" if self.state.half else "float32",
+            "device": self.device.type,
+        }
+
+
+def _copied(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def _rate(used: float) -> float:
+    """Linear rise, then half a cosine, as a share of the peak."""
+    if used < _WARM_UP:
+        return max(_LAST_RATE, used / _WARM_UP)
+    return _LAST_RATE + (1.0 - _LAST_RATE) * 0.5 * (1.0 + math.cos(math.pi * (used - _WARM_UP) / (1.0 - _WARM_UP)))
+
+
+def _optimizer(network: nn.Module, plan: TrainingPlan) -> torch.optim.AdamW:
+    """AdamW; biases and normalisation layers are not decayed."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": plan.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=plan.learning_rate)
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move averaged weights and statistics towards the network's."""
+    for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1.0 - decay)
+        else:
+            mean.copy_(value)
+
+
+def _faster_in_half(job: Job[Any], network: nn.Module, batch: Any) -> bool:
+    """Time one forward and backward pass in either precision; the first of each warms up."""
+    before = _copied(network)
+    seconds = {}
+    for half in (False, True):
+        for _ in range(2):
+            started = time.perf_counter()
+            job.losses_of(network, batch, half)["loss"].backward()
+            seconds[half] = time.perf_counter() - started
+    network.zero_grad(set_to_none=True)
+    network.load_state_dict(before)  # normalisation layers have counted these passes
+    return seconds[True] < seconds[False]

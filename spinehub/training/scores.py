@@ -1,0 +1,118 @@
+"""What a network says about prepared cases, and the calibration, domain and limits fitted on it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinehub.dataset import PreparedCase, PreparedStack
+from spinehub.metrics import auc
+from spinehub.models import LesionClassifier, LesionSegmenter, fit_calibration
+from spinehub.models.activations import ActivationSpace, fit_activations
+from spinehub.series import Regime
+
+__all__ = ["LesionScores", "calibrate", "gather_scores"]
+
+_LEAST_CASES = 20
+"""Fewer cases of a regime describe no domain."""
+_LESION_SHARES = (0.02, 0.1)
+"""Bounds of the share of lesion below which the U-Net says it sees none."""
+_MISSED = 0.01
+"""Share of the calibration cases that limit may turn away."""
+
+_Judge = Callable[[PreparedStack], tuple[float, float, NDArray[np.float32]] | None]
+
+
+@dataclass(frozen=True, eq=False)
+class LesionScores:
+    """One row per case and regime.
+
+    Parameters
+    ----------
+    score
+        ``(n,)`` log-odds of ``primary_malignant``, not calibrated.
+    label
+        ``(n,)`` 0 or 1.
+    regime
+        ``(n,)``.
+    lesion_share
+        ``(n,)`` share of the grown region the network calls lesion; 1 where it does not say.
+    activations
+        ``(n, F)``.
+    """
+
+    score: NDArray[np.float64]
+    label: NDArray[np.int64]
+    regime: tuple[Regime, ...]
+    lesion_share: NDArray[np.float64]
+    activations: NDArray[np.float32]
+
+    def of(self, regime: Regime) -> NDArray[np.bool_]:
+        """Rows of a regime."""
+        return np.array([name == regime for name in self.regime], dtype=bool)
+
+    @property
+    def regimes(self) -> tuple[Regime, ...]:
+        """Regimes that occur, in order."""
+        return tuple(dict.fromkeys(self.regime))
+
+
+def gather_scores(cases: Sequence[PreparedCase], name: str, judge: _Judge) -> LesionScores:
+    """Apply `judge` to every case in every regime; cases it returns None for are left out."""
+    rows = []
+    for case in cases:
+        for regime, stack in case.stacks(name).items():
+            said = judge(stack)
+            if said is not None:
+                rows.append((*said, case.label, regime))
+    score, share, activations, label, regime_names = zip(*rows, strict=True)
+    return LesionScores(
+        np.array(score, dtype=np.float64),
+        np.array(label, dtype=np.int64),
+        tuple(regime_names),
+        np.array(share, dtype=np.float64),
+        np.stack(activations),
+    )
+
+
+def calibrate(
+    model: LesionSegmenter | LesionClassifier, calibration: LesionScores, training: LesionScores
+) -> dict[str, object]:
+    """Give a fitted network its calibration, its domain and, for the U-Net, its least share of lesion.
+
+    Parameters
+    ----------
+    model
+        Changed in place.
+    calibration
+        Scores of cases it was not fitted on.
+    training
+        Scores of cases it was fitted on: where the domain lies.
+
+    Returns
+    -------
+    dict
+        JSON record: AUC and cases per regime on the calibration split.
+    """
+    model.calibration = fit_calibration(calibration.score, calibration.label, calibration.regime)
+    model.domain = _domain(training, calibration)
+    record: dict[str, object] = {}
+    if isinstance(model, LesionSegmenter):
+        model.least_lesion_share = float(np.clip(np.quantile(calibration.lesion_share, _MISSED), *_LESION_SHARES))
+        record["least_lesion_share"] = model.least_lesion_share
+    for regime in calibration.regimes:
+        rows = calibration.of(regime)
+        area = auc(calibration.label[rows], calibration.score[rows])
+        record[regime] = {"cases": int(rows.sum()), "auc": round(area, 4)}
+    return record
+
+
+def _domain(training: LesionScores, held_out: LesionScores) -> ActivationSpace | None:
+    rows: dict[Regime, NDArray[np.float32]] = {}
+    fresh: dict[Regime, NDArray[np.float32]] = {}
+    for regime in training.regimes:
+        if training.of(regime).sum() >= _LEAST_CASES and held_out.of(regime).any():
+            rows[regime] = training.activations[training.of(regime)]
+            fresh[regime] = held_out.activations[held_out.of(regime)]
+    return fit_activations(rows, fresh) if rows else None

@@ -1,0 +1,134 @@
+"""Fit, calibrate and describe the U-Net."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from spinehub.dataset import Augmentation, PreparedCase, PreparedStack, SliceBatches
+from spinehub.inputs import PreprocessingSpec
+from spinehub.models import LesionSegmenter
+from spinehub.models.segmenter import mean_over_region
+from spinehub.training.loop import Job
+from spinehub.training.scores import LesionScores, gather_scores
+
+__all__ = ["segmenter_job", "segmenter_losses", "segmenter_scores"]
+
+NAME = "unet"
+_SMOOTH = 1.0
+_CLASS_WEIGHT = 0.5
+_LABEL_SMOOTHING = 0.05
+_VALIDATION_SLICES = 3
+
+
+def segmenter_losses(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return the loss: cross-entropy, Dice of lesion against background, and the class on lesion pixels alone.
+
+    The last term weighs every slice alike, so that large lesions do not decide which class is learned.
+
+    Parameters
+    ----------
+    logits
+        ``(B, 3, H, W)``.
+    labels
+        ``(B, H, W)`` int64: 0 background, 1 metastasis, 2 primary malignant.
+    """
+    logits = logits.float()
+    entropy = nn.functional.cross_entropy(logits, labels)
+    lesion = labels > 0
+    probability = 1.0 - torch.softmax(logits, dim=1)[:, 0]
+    overlap = (probability * lesion).sum(dim=(1, 2))
+    size = probability.sum(dim=(1, 2)) + lesion.sum(dim=(1, 2))
+    dice = (1.0 - (2.0 * overlap + _SMOOTH) / (size + _SMOOTH)).mean()
+    each = nn.functional.cross_entropy(
+        logits[:, 1:], (labels - 1).clamp(min=0), reduction="none", label_smoothing=_LABEL_SMOOTHING
+    )
+    area = lesion.sum(dim=(1, 2))
+    per_slice = (each * lesion).sum(dim=(1, 2)) / area.clamp(min=1)
+    diagnosis = per_slice.sum() / (area > 0).sum().clamp(min=1)
+    return {
+        "loss": entropy + dice + _CLASS_WEIGHT * diagnosis,
+        "cross_entropy": entropy,
+        "dice_loss": dice,
+        "diagnosis_loss": diagnosis,
+    }
+
+
+def segmenter_job(
+    model: LesionSegmenter, parts: Mapping[str, Sequence[PreparedCase]], *, seed: int, batch: int
+) -> Job[Any]:
+    """Everything the loop needs to fit the U-Net."""
+    batches = SliceBatches(parts["training"], NAME, seed=seed, size=batch, how=Augmentation())
+    device = model.device.type
+    stacks = _validation_stacks(parts["validation"], seed)
+
+    def losses_of(network: nn.Module, item: Any, half: bool) -> dict[str, torch.Tensor]:
+        where = next(network.parameters()).device
+        values = item.values.to(where).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+            logits = network(values)
+        return segmenter_losses(logits, item.labels.to(where))
+
+    def score_of(network: nn.Module) -> dict[str, float]:
+        return _validate(LesionSegmenter(network, model.spec, architecture=model.architecture), stacks)
+
+    return Job(model.network, batches.batch, losses_of, score_of)
+
+
+def _validation_stacks(cases: Sequence[PreparedCase], seed: int) -> list[tuple[PreparedStack, int]]:
+    """One regime per case, the same ones throughout a training."""
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for case in cases:
+        stacks = case.stacks(NAME)
+        chosen.append((stacks[sorted(stacks)[int(rng.integers(len(stacks)))]], case.label))
+    return chosen
+
+
+def _validate(model: LesionSegmenter, stacks: Sequence[tuple[PreparedStack, int]]) -> dict[str, float]:
+    """Dice of the lesion and log loss of the vote inside the grown region, on up to three slices of each case."""
+    dices, losses, right = [], [], []
+    for stack, label in stacks:
+        slices = _largest(stack.lesion_pixels, _VALIDATION_SLICES)
+        softmax, _ = model.run(stack.values(slices))
+        truth, found = stack.labels(slices) > 0, softmax[:, 1:].sum(axis=1) >= 0.5
+        dices.append(2.0 * (truth & found).sum() / max(1, truth.sum() + found.sum()))
+        inside = stack.inside(slices)
+        score = model.lesion_vote(softmax, inside).score if inside.any() else 0.0
+        losses.append(float(np.logaddexp(0.0, -score if label else score)))
+        right.append((score > 0) == bool(label))
+    dice, loss = float(np.mean(dices)), float(np.mean(losses))
+    return {
+        "score": round(loss + 1.0 - dice, 5),
+        "validation_dice": round(dice, 5),
+        "validation_log_loss": round(loss, 5),
+        "validation_accuracy": round(float(np.mean(right)), 5),
+    }
+
+
+def _largest(area: NDArray[np.float64], count: int) -> NDArray[np.intp]:
+    return np.sort(np.argsort(-area, kind="stable")[:count])
+
+
+def segmenter_scores(model: LesionSegmenter, cases: Sequence[PreparedCase]) -> LesionScores:
+    """Vote, lesion share and activations of every case and regime, inside the grown region."""
+
+    def judge(stack: PreparedStack) -> tuple[float, float, NDArray[np.float32]] | None:
+        slices = np.flatnonzero(stack.grown_pixels > 0)
+        if slices.size == 0:
+            return None
+        softmax, activations = model.run(stack.values(slices))
+        inside = stack.inside(slices)
+        vote = model.lesion_vote(softmax, inside)
+        return vote.score, vote.lesion_share, mean_over_region(activations, inside)
+
+    return gather_scores(cases, NAME, judge)
+
+
+def new_segmenter(spec: PreprocessingSpec, architecture: Mapping[str, Any] | None, seed: int) -> LesionSegmenter:
+    """Untrained U-Net whose weights depend on `seed` alone."""
+    torch.manual_seed(seed)
+    return LesionSegmenter.create(spec, **(architecture or {}))
