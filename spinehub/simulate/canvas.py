@@ -89,6 +89,8 @@ class Canvas:
         """Cover `share` ``(M,)`` of the points `where` with a mixture of tissues (parts of 1; none for air)."""
         free = self.free[where]
         covered = share * free
+        if not covered.any():
+            return
         self.free[where] = free - covered
         for name, part in mixture.items():
             if name not in self.layers:

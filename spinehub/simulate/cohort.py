@@ -55,9 +55,7 @@ def draw_recipe(
     streams = {
         name: np.random.default_rng(np.random.SeedSequence([seed, case, place])) for place, name in enumerate(_STREAMS)
     }
-    if diagnosis is None:
-        pair = np.random.default_rng(np.random.SeedSequence([seed, case // 2, len(_STREAMS)]))
-        diagnosis = DIAGNOSES[(case + int(pair.integers(2))) % 2]
+    diagnosis = diagnosis or _class_of(seed, case)
     mix = HISTOLOGIES[diagnosis]
     histology = str(streams["histology"].choice(list(mix), p=list(mix.values())))
     patient = draw_patient(streams["patient"], cohort, histology)
@@ -90,6 +88,12 @@ def cohort_recipes(
     if cases < 1:
         raise InvalidArgumentError(f"cases must be at least 1, got {cases}")
     return (draw_recipe(seed, case, cohort=cohort, kinetics=kinetics) for case in range(cases))
+
+
+def _class_of(seed: int, case: int) -> Diagnosis:
+    """Class of a case: both members of a pair of cases toss the same coin for who comes first."""
+    pair = np.random.default_rng(np.random.SeedSequence([seed, case // 2, len(_STREAMS)]))
+    return DIAGNOSES[(case + int(pair.integers(2))) % 2]
 
 
 def _check(seed: int, case: int, cohort: str, diagnosis: str | None, kinetics: str) -> None:

@@ -30,10 +30,7 @@ def draw_lesion(
     Published spread of relaxation times is wide (osteoblastic metastasis 1.68 +- 0.44 s, marrow deposit 0.86 s by
     fingerprinting; chordoma like muscle), so T1 is drawn wide and alike for all.
     """
-    voxel_mm3 = float(np.prod(protocol.spacing_mm))
-    smallest = (6.0 / np.pi * MIN_VOXELS * voxel_mm3) ** (1.0 / 3.0)
-    diameter = np.exp(rng.normal(np.log(_DIAMETER_MM), _DIAMETER_SPREAD))
-    diameter = float(np.clip(diameter, smallest, max(_LARGEST_MM[region_of(level)], smallest)))
+    diameter = _draw_diameter(rng, level, protocol)
     longer = 1.0 if protocol.field_strength_t > 2.0 else 1.0 / LONGER_AT_3T
     elongation = np.exp(rng.normal(0.0, 0.16, 3))
     elongation /= elongation.prod() ** (1.0 / 3.0)
@@ -50,7 +47,7 @@ def draw_lesion(
         lobulation_mm=float(diameter * rng.uniform(0.02, 0.12)),
         lobulation_length_mm=float(rng.uniform(6.0, 16.0)),
         margin_mm=float(np.exp(rng.uniform(np.log(0.8), np.log(4.0)))),
-        mass_direction_deg=float(rng.uniform(0.0, 360.0)),
+        mass_direction_deg=float(np.clip(rng.normal(90.0, 50.0), -50.0, 230.0)),
         disc_sparing=float(rng.uniform(0.5, 1.0)),
         rim_mm=float(rng.uniform(0.12, 0.24) * diameter),
         necrosis=float(rng.uniform(0.1, 0.55) if rng.random() < 0.4 else 0.0),
@@ -63,3 +60,10 @@ def draw_lesion(
         shape_seed=int(rng.integers(2**63)),
         texture_seed=int(rng.integers(2**63)),
     )
+
+
+def _draw_diameter(rng: np.random.Generator, level: str, protocol: ProtocolRecipe) -> float:
+    """Diameter in mm of a sphere of the lesion's volume: log-normal, bounded by the level and the voxel size."""
+    smallest = (6.0 / np.pi * MIN_VOXELS * float(np.prod(protocol.spacing_mm))) ** (1.0 / 3.0)
+    drawn = np.exp(rng.normal(np.log(_DIAMETER_MM), _DIAMETER_SPREAD))
+    return float(np.clip(drawn, smallest, max(_LARGEST_MM[region_of(level)], smallest)))

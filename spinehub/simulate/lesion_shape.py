@@ -27,7 +27,8 @@ _LEAVING_BONE_MM = {"none": 12.0, "small": 4.0, "large": 0.5}
 _DISC_MM, _CANAL_MM, _CORD_MM, _VESSEL_MM, _AIR_MM = 14.0, 6.0, 60.0, 20.0, 400.0
 _STRETCH = 0.9
 _ISLAND_MM, _CUTS = 40.0, 4
-_MASS_RADIUS = {"none": 0.0, "small": 0.55, "large": 0.85}
+_MASS_RADIUS = {"none": 0.0, "small": 0.5, "large": 0.9}
+_SEAT = {"none": 1.0, "small": 0.9, "large": 0.7}
 _SEPTUM = 0.16
 _SEPTUM_LOG_KTRANS, _SEPTUM_DENSITY = -1.2, 0.6
 _TEXTURE_TOP = 0.75
@@ -129,9 +130,10 @@ def _lobes(lesion: LesionRecipe, geometry: SpineGeometry) -> tuple[NDArray[np.fl
         middle = np.array([0.0, 0.5 * geometry.depth[level], main[2]])
         if lesion.signs.site == "posterior":
             middle, edge = main, np.array([radius, radius, 0.0])
-        target = middle + outward * edge
-        centres.append(target + (main - target) * 0.25)
-        radii.append(reach * radius)
+        target = middle + outward * (edge + 0.35 * reach * radius)
+        centres += [target, main + (target - main) / 3.0, main + (target - main) * 2.0 / 3.0]
+        radii += [reach * radius, 0.45 * radius, 0.45 * radius]
+        radii[0] *= _SEAT[lesion.signs.soft_tissue_mass]
     return _to_spine_frame(np.array(centres), level, geometry), np.array(radii)
 
 

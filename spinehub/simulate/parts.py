@@ -207,7 +207,7 @@ class LesionRecipe:
     margin_mm
         Width over which lesion passes into normal tissue.
     mass_direction_deg
-        Direction of the soft-tissue mass in the axial plane, 0 right, 90 anterior.
+        Direction of the soft-tissue mass in the axial plane, 0 right, 90 anterior; never straight into the canal.
     disc_sparing
         0 to 1: how strongly discs hold the lesion back.
     rim_mm, necrosis, matrix

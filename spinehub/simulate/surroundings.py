@@ -36,12 +36,11 @@ def paint_vessels(block: Block) -> None:
     chest = np.interp(p.s, [s[_L1], s[_T11], s[_T4]], [0.0, 0.6, 1.0]).astype(np.float32)
     split = np.clip((s[_L4] - 8.0 - p.s) / 30.0, 0.0, 4.0).astype(np.float32)
     in_trunk = p.s < s[_T4] + 8.0
-    x_aorta = aorta_x * (1.0 + 0.5 * chest) - 9.0 * split
-    size = radius * (1.0 + 0.25 * chest) * np.where(split > 0.05, 0.6, 1.0)
+    trunk = aorta_x * (1.0 + 0.5 * chest)
+    size = radius * (1.0 + 0.25 * chest) * (1.0 - 0.4 * np.clip(2.0 * split, 0.0, 1.0))
     u_aorta = depth + gap + size - 4.0 * chest
-    aorta = np.sqrt((p.x - x_aorta) ** 2 + (p.u - u_aorta) ** 2) - size
-    right_branch = np.sqrt((p.x - aorta_x - 22.0 * split) ** 2 + (p.u - u_aorta) ** 2) - size
-    aorta = np.where(split > 0.05, np.minimum(aorta, right_branch), aorta)
+    across = np.minimum((p.x - trunk + 9.0 * split) ** 2, (p.x - trunk - 22.0 * split) ** 2)
+    aorta = np.sqrt(across + (p.u - u_aorta) ** 2) - size
     cava_x = aorta_x + 26.0 + 6.0 * split
     cava = np.sqrt(((p.x - cava_x) / 1.25) ** 2 + ((p.u - depth - gap - 7.0) / 0.85) ** 2) - 8.5
     cava = np.where(chest > 0.3, np.sqrt((p.x - 6.0) ** 2 + (p.u - depth - 4.0) ** 2) - 3.2, cava)
