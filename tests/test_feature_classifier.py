@@ -69,10 +69,11 @@ def test_numpy_equals_scikit_learn(training, classifier):
     rows, labels, _ = training
     model = classifier.models["dynamic"]
     table = np.array([row.select(model.names) for row in rows])
-    oracle = LogisticRegression().fit((table - model.mean) / model.scale, labels)
+    held = np.clip((table - model.mean) / model.scale, -3, 3)
+    oracle = LogisticRegression().fit(held, labels)
     oracle.coef_, oracle.intercept_ = model.coefficients[None], np.array([model.intercept])
     scores = [model.score(values) for values in table]
-    np.testing.assert_allclose(scores, oracle.decision_function((table - model.mean) / model.scale), atol=1e-10)
+    np.testing.assert_allclose(scores, oracle.decision_function(held), atol=1e-10)
     np.testing.assert_allclose(model.mean, table.mean(axis=0))
     np.testing.assert_allclose(model.scale, table.std(axis=0))
 
@@ -90,6 +91,18 @@ def test_contributions_add_up_exactly_and_are_sorted(classifier, training):
     side = "primary malignant tumour" if first.log_odds > 0 else "metastasis"
     assert f"speaks for {side}" in first.sentence
     assert first.sentence.startswith(feature_in_words(first.feature))
+
+
+def test_one_wild_feature_cannot_outvote_the_others(classifier, training):
+    row = training[0][7]
+    name = classifier.models["dynamic"].names[0]
+    answers = []
+    for size in (1e3, 1e9):
+        values = tuple(size if column == name else v for column, v in zip(NAMES, row.values, strict=True))
+        wild = FeatureRow(NAMES, values, MADE_WITH)
+        answers.append(classifier.predict(wild, "dynamic"))
+        assert classifier.unusual(wild, "dynamic") != ()
+    assert answers[0] == answers[1]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +136,9 @@ def test_a_missing_needed_feature_is_named_and_others_do_not_matter(classifier, 
     assert answer.reason == f"the feature {needed} could not be computed (washout: too short)"
     used = classifier.models["dynamic"].names
     unused = tuple(value if name in used else np.nan for name, value in zip(NAMES, row.values, strict=True))
-    assert classifier.predict(FeatureRow(NAMES, unused, MADE_WITH), "dynamic") == classifier.predict(row, "dynamic")
+    only_needed = FeatureRow(NAMES, unused, MADE_WITH)
+    assert classifier.predict(only_needed, "dynamic") == classifier.predict(row, "dynamic")
+    assert "features that every training case has are missing" in classifier.unusual(only_needed, "dynamic")[0]
 
 
 def without(row, *images):

@@ -49,7 +49,8 @@ ROUTE_WORDS = {
         "tabular-classification",
         ("radiomics", "pyradiomics", "logistic-regression"),
         "The probability needs no library but NumPy: with `x` the features named in `config.json`, in that order, "
-        "`score = intercept + sum(coefficients * (x - mean) / scale)` with the arrays of `model.safetensors`, and "
+        "`score = intercept + sum(coefficients * clip((x - mean) / scale, -3, 3))` with the arrays of "
+        "`model.safetensors`, and "
         "`1 / (1 + exp(-(slope * score + intercept)))` with the calibration of the regime.",
     ),
     "unet": RouteWords(

@@ -38,7 +38,7 @@ class Contribution:
     value
         Its value in this row.
     deviations
-        Training standard deviations above the training mean.
+        Training standard deviations above the training mean; more than 3 count as 3.
     log_odds
         Above 0: towards ``primary_malignant``.
     sentence
@@ -141,7 +141,14 @@ class RadiomicsClassifier:
     def unusual(self, row: FeatureRow, regime: Regime) -> tuple[str, ...]:
         """What about this row lies outside the training distribution; empty where nothing does or nothing is known."""
         serving, reason = self._serving(row, regime)
-        return () if reason is not None else serving.models[regime].domain.unusual(serving._values(row, regime))
+        if reason is not None:
+            return ()
+        domain = serving.models[regime].domain
+        values = row.select(domain.names)
+        missing = [feature_in_words(n) for n, v in zip(domain.names, values, strict=True) if not np.isfinite(v)]
+        if missing:
+            return (f"{len(missing)} features that every training case has are missing, the first is {missing[0]}",)
+        return domain.unusual(values)
 
     def _values(self, row: FeatureRow, regime: Regime) -> NDArray[np.float64]:
         return row.select(self.models[regime].names)

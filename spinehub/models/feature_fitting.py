@@ -16,14 +16,16 @@ from spinehub.models.calibration import fit_calibration
 from spinehub.models.domain import fit_domain
 from spinehub.models.feature_classifier import RadiomicsClassifier
 from spinehub.models.folds import FOLDS, patient_folds
-from spinehub.models.linear import LinearModel
+from spinehub.models.linear import LinearModel, held_deviations
 from spinehub.series import Regime
 
 __all__ = ["LinearFit", "fit_linear_model", "fit_radiomics"]
 
-_STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+_STRENGTHS = (0.003, 0.01, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
 """Grid of C of scikit-learn: smaller shrinks more."""
 _L1_RATIOS = (0.5, 1.0)
+_PAST_MINIMUM = 1.05
+"""The search along the grid ends where the loss is this many times its best so far."""
 _MISSING_SHARE = 0.05
 """Columns that are NaN in more training rows than this are dropped."""
 _CORRELATION = 0.95
@@ -142,7 +144,7 @@ def fit_linear_model(
     scores[usable] = _out_of_fold(values, classes, patients, seed)
     fit = _Fit.on(values, classes, patients, seed)
     picked = tuple(names[k] for k in columns[fit.kept])
-    domain = fit_domain(values[:, fit.kept], picked)
+    domain = fit_domain(values[:, fit.stable], tuple(names[k] for k in columns[fit.stable]))
     model = LinearModel(picked, fit.coefficients, fit.intercept, fit.mean, fit.scale, domain)
     notes: dict[str, Any] = {
         "rows": len(rows),
@@ -150,7 +152,7 @@ def fit_linear_model(
         "columns": len(names),
         "columns_complete": columns.size,
     }
-    notes |= {"columns_stable": fit.stable, "columns_used": len(picked), "strength": fit.strength}
+    notes |= {"columns_stable": fit.stable.size, "columns_used": len(picked), "strength": fit.strength}
     notes |= {"l1_ratio": fit.l1_ratio, "out_of_fold_auc": auc(classes, scores[usable])}
     return LinearFit(model, scores, notes)
 
@@ -178,7 +180,9 @@ def _out_of_fold(
     scores = np.empty(len(values))
     for rest, fold in patient_folds(classes, patients, seed):
         fit = _Fit.on(values[rest], classes[rest], patients[rest], seed + 1)
-        scores[fold] = fit.intercept + ((values[fold][:, fit.kept] - fit.mean) / fit.scale) @ fit.coefficients
+        scores[fold] = (
+            fit.intercept + held_deviations(values[fold][:, fit.kept], fit.mean, fit.scale) @ fit.coefficients
+        )
     return scores
 
 
@@ -189,7 +193,7 @@ class _Fit:
     intercept: float
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
-    stable: int
+    stable: NDArray[np.intp]
     strength: float
     l1_ratio: float
 
@@ -199,13 +203,13 @@ class _Fit:
     ) -> "_Fit":
         stable = _stable_columns(values)
         mean, scale = values[:, stable].mean(axis=0), values[:, stable].std(axis=0)
-        table = (values[:, stable] - mean) / scale
+        table = held_deviations(values[:, stable], mean, scale)
         strength, l1_ratio = _choose(table, classes, patients, seed)
         fitted = _fit_quietly(_regression(strength, l1_ratio, seed), table, classes)
         used = np.flatnonzero(fitted.coef_[0])
         return cls(
             stable[used], fitted.coef_[0][used], float(fitted.intercept_[0]), mean[used], scale[used],
-            stable.size, strength, l1_ratio,
+            stable, strength, l1_ratio,
         )  # fmt: skip
 
 
@@ -228,7 +232,7 @@ def _choose(
     folds = patient_folds(classes, patients, seed)
     losses: dict[tuple[float, float], float] = {}
     for l1_ratio in _L1_RATIOS:
-        # From strong to weak, each fit starting from the last; past the minimum the rest is slow and only worse.
+        # From strong to weak, each fit starting from the last; well past the minimum the rest is slow and only worse.
         fitted = [_regression(_STRENGTHS[0], l1_ratio, seed) for _ in folds]
         best = np.inf
         for strength in _STRENGTHS:
@@ -237,9 +241,10 @@ def _choose(
                 model.set_params(C=strength)
                 score = _fit_quietly(model, table[rest], classes[rest]).decision_function(table[fold])
                 total += float(np.logaddexp(0.0, np.where(classes[fold] == 1, -score, score)).sum())
-            if total > best:
+            losses[strength, l1_ratio] = total
+            best = min(best, total)
+            if total > _PAST_MINIMUM * best:
                 break
-            best = losses[strength, l1_ratio] = total
     return min(losses, key=lambda choice: losses[choice])
 
 

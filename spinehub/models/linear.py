@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from spinehub.errors import ModelError
 from spinehub.models.domain import Domain
 
-__all__ = ["LinearModel", "feature_in_words"]
+__all__ = ["LinearModel", "feature_in_words", "held_deviations"]
 
+_FARTHEST = 3.0
 _ARRAYS = ("coefficients", "mean", "scale")
 _WORDS = re.compile(r"\d+D|\d+|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _IN_WORDS = {
@@ -35,9 +36,18 @@ def feature_in_words(name: str) -> str:
     return f"{_IN_WORDS.get(image, image)}, {' '.join(words)}"
 
 
+def held_deviations(values: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> NDArray[np.float64]:
+    """Training standard deviations above the training mean, held at 3 either way.
+
+    Texture features have long tails: without the limit one odd lesion could outvote all other features.
+    """
+    numbers, middle, spread = (np.asarray(array, dtype=np.float64) for array in (values, mean, scale))
+    return np.clip((numbers - middle) / spread, -_FARTHEST, _FARTHEST)
+
+
 @dataclass(frozen=True, eq=False)
 class LinearModel:
-    """Logistic regression on standardised features, for one regime.
+    """Logistic regression on standardised features held at 3 standard deviations, for one regime.
 
     Parameters
     ----------
@@ -48,7 +58,7 @@ class LinearModel:
     intercept
         Log-odds of ``primary_malignant`` at the training mean.
     domain
-        Where the training cases lie.
+        Where the training cases lie, in all features that vary and do not repeat each other, also those not needed.
     """
 
     names: tuple[str, ...]
@@ -72,8 +82,7 @@ class LinearModel:
 
     def terms(self, values: ArrayLike) -> NDArray[np.float64]:
         """``(F,)`` log-odds each feature adds to the intercept."""
-        result: NDArray[np.float64] = self.coefficients * (np.asarray(values, dtype=float) - self.mean) / self.scale
-        return result
+        return self.coefficients * held_deviations(values, self.mean, self.scale)
 
     def score(self, values: ArrayLike) -> float:
         """Log-odds of ``primary_malignant``, not calibrated; NaN where a value is."""
