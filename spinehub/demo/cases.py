@@ -41,7 +41,7 @@ class Outcome:
     @classmethod
     def of(cls, report: Report) -> "Outcome":
         """Outcome of a report."""
-        explanations = {answer.name: answer.explanation for answer in report.routes}
+        explanations = {str(answer.name): answer.explanation for answer in report.routes}
         return cls(report.to_dict(), explanations, report.curve, report.hot_spot, report.missing_maps)
 
 

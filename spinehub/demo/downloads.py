@@ -42,7 +42,9 @@ def write_downloads(case: LoadedCase, session: Session, folder: Path) -> dict[st
     files = {name: output / file for name, file in _SINGLE_FILES.items() if (output / file).exists()}
     tables = [output / name for name in _TABLES if (output / name).exists()]
     maps = sorted((output / "maps").glob("*.nii.gz"))
-    return files | _zipped("tables_file", output / "tables.zip", tables) | _zipped("maps_file", output / "maps.zip", maps)
+    return (
+        files | _zipped("tables_file", output / "tables.zip", tables) | _zipped("maps_file", output / "maps.zip", maps)
+    )
 
 
 def _copy_example(case: LoadedCase, output: Path) -> None:

@@ -67,6 +67,12 @@ class Handlers:
         if token is not None:
             self.store.drop(token)
 
+    def forget(self, session: Session | None) -> None:
+        """Forget a session whose time is over."""
+        if session is not None:
+            self.workspace.clear(session.token)
+            self.store.drop(session.token)
+
     def delete_now(self, session: Session) -> Reply:
         """Remove the visitor's files at once, say how many are left, and show the example again."""
         self.workspace.clear(self._known(session).token)

@@ -10,11 +10,11 @@ import gradio as gr
 
 from spinehub.demo.cases import CaseStore
 from spinehub.demo.handlers import Handlers, sentence
-from spinehub.demo.markup import element, join
-from spinehub.demo.session import Session, Workspace
+from spinehub.demo.markup import element
+from spinehub.demo.session import Workspace
 from spinehub.demo.shown import DOWNLOADS
-from spinehub.demo.view import View, outputs, updates
-from spinehub.demo.viewer import STATIC, NiiViewer
+from spinehub.demo.view import KEEP, View, outputs, updates
+from spinehub.demo.viewer import STATIC, FileDrop, NiiViewer
 from spinehub.errors import SpineHubError
 from spinehub.render.wording import UPLOAD_WARNING
 
@@ -22,7 +22,7 @@ __all__ = ["build_demo"]
 
 _LOG = logging.getLogger(__name__)
 _FILE_TYPES = [".nii", ".nii.gz", ".hdr", ".img", ".img.gz", ".nrrd", ".mha", ".json"]
-_SET_TOLERANCE = "(value) => { window.spinehubViewer?.setTolerance(value); }"
+_SET_TOLERANCE = "(value) => { window.spinehubViewer?.requestTolerance(value); }"
 _SET_KIND = "(kind) => { if (window.spinehubViewer) window.spinehubViewer.background = kind === 'background'; }"
 _LABELS = {
     "report_file": "Report",
@@ -33,6 +33,8 @@ _LABELS = {
     "json_file": "JSON",
 }
 _QUEUE = 24
+SESSION_S = 3600
+"""A session and its files end so long after the visitor's last step, also where the page stays open."""
 
 
 def build_demo(handlers: Handlers | None = None) -> gr.Blocks:
@@ -51,7 +53,7 @@ def build_demo(handlers: Handlers | None = None) -> gr.Blocks:
     handlers = handlers or Handlers(Workspace.make(), CaseStore())
     gr.set_static_paths([STATIC])
     with gr.Blocks(title="spinehub", analytics_enabled=False, delete_cache=(1800, 3600), fill_width=True) as demo:
-        session = gr.State(None, time_to_live=3600)
+        session = gr.State(None, time_to_live=SESSION_S, delete_callback=handlers.forget)
         _head()
         with gr.Row(elem_classes="sh-columns", equal_height=False):
             components = {**_left_column(), **_middle_column(), **_right_column()}
@@ -61,13 +63,20 @@ def build_demo(handlers: Handlers | None = None) -> gr.Blocks:
 
 
 def _head() -> None:
-    name = join(element("h1", "spinehub"), element("span", "Contrast-enhanced spine MRI: from a click to an explained model output"))
-    theme = element("button", "\N{CIRCLE WITH LEFT HALF BLACK}", type="button", id="sh-theme", title="Light or dark",
-                    aria_label="Switch between light and dark")  # fmt: skip
-    gr.HTML(element("header", element("div", name, class_="sh-title"), theme, class_="sh-head"), js_on_load=None)
-    text = "The default models learned from simulated cases; their accuracy on real patients is unknown."
-    gr.HTML(element("div", element("strong", "Research and teaching only."), f" {text}", class_="sh-banner", role="note"),
-            js_on_load=None)  # fmt: skip
+    subtitle = element("span", "Contrast-enhanced spine MRI: from a click to an explained model output")
+    theme = element(
+        "button",
+        "\N{CIRCLE WITH LEFT HALF BLACK}",
+        type="button",
+        id="sh-theme",
+        title="Light or dark",
+        aria_label="Switch between light and dark",
+    )
+    title = element("div", element("h1", "spinehub"), subtitle, class_="sh-title")
+    gr.HTML(element("header", title, theme, class_="sh-head"), js_on_load=None)
+    text = " The default models learned from simulated cases; their accuracy on real patients is unknown."
+    banner = element("div", element("strong", "Research and teaching only."), text, class_="sh-banner", role="note")
+    gr.HTML(banner, js_on_load=None)
 
 
 def _panel(**kwargs: Any) -> gr.HTML:
@@ -88,14 +97,16 @@ def _left_column() -> dict[str, Any]:
         with _card():
             _title("1 Case")
             parts["case_panel"] = _panel()
-            parts["upload"] = gr.File(
+            parts["upload"] = FileDrop(
                 label="Upload a series or a volume: NIfTI, NRRD or MHA", show_label=False,
                 file_count="multiple", file_types=_FILE_TYPES, height=76, elem_classes="sh-upload", elem_id="sh-upload",
             )  # fmt: skip
             gr.HTML(element("p", UPLOAD_WARNING, class_="sh-small sh-hint"), js_on_load=None, apply_default_css=False)
             with gr.Column(visible=False) as parts["timing_group"]:
                 parts["times"] = gr.Textbox(
-                    label="Frame interval in s, or the time of each frame", placeholder="12   or   0, 12, 24", max_lines=1
+                    label="Frame interval in s, or the time of each frame",
+                    placeholder="12   or   0, 12, 24",
+                    max_lines=1,
                 )
                 parts["set_times"] = gr.Button("Use these times", size="sm")
             with gr.Column(visible=False) as parts["contrast_group"]:
@@ -117,10 +128,10 @@ def _left_column() -> dict[str, Any]:
                 parts["clear"] = gr.Button("Clear", size="sm", min_width=50)
         with _card():
             _title("3 Border")
-            parts["tolerance"] = gr.Slider(0, 1, 0, step=0.01, label="Tolerance", elem_id="sh-tolerance")
+            parts["tolerance"] = gr.Slider(0, 1, 0, step=0.01, label="Tolerance", elem_id="sh-tolerance", buttons=[])
             parts["tolerance_panel"] = _panel()
             parts["suggest"] = gr.Button("Suggested", size="sm")
-            parts["reach"] = gr.Slider(5, 100, 60, step=1, label="Reach in mm", elem_id="sh-reach")
+            parts["reach"] = gr.Slider(5, 100, 60, step=1, label="Reach in mm", elem_id="sh-reach", buttons=[])
     return parts
 
 
@@ -175,15 +186,9 @@ def _answering(handler: Callable[..., Any]) -> Callable[..., list[Any]]:
             frames = "".join(traceback.format_tb(error.__traceback__))
             _LOG.error("a handler failed with %s\n%s", type(error).__name__, frames)
             gr.Warning("Something went wrong here; the page stays as it was.", title="Not possible")
-        return updates(*_nothing())
+        return updates(KEEP, View())
 
     return answer
-
-
-def _nothing() -> tuple[Any, View]:
-    from spinehub.demo.view import KEEP
-
-    return KEEP, View()
 
 
 def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[str, Any]) -> None:
@@ -203,16 +208,16 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
 
     grow = {"concurrency_id": "grow", "concurrency_limit": 2}
     latest = {**grow, "trigger_mode": "always_last"}
-    load = demo.load(_answering(handlers.open_page), None, targets, api_visibility="private", show_progress="hidden")
-    del load
+    reading = {**grow, "show_progress": "full", "show_progress_on": parts["case_panel"]}
+    demo.load(_answering(handlers.open_page), None, targets, api_visibility="private", show_progress="hidden")
     on(parts["example"].click, handlers.use_example)
     on(parts["delete"].click, handlers.delete_now)
     on(parts["contrast"].input, handlers.say_contrast, parts["contrast"])
     on(parts["viewer"].unsupported, handlers.unsupported)
     on(parts["plain_slice"].release, handlers.plain_slice, parts["plain_slice"], trigger_mode="always_last")
     for changed in (
-        on(parts["upload"].upload, handlers.upload, parts["upload"], show_progress="full", show_progress_on=parts["case_panel"], **grow),
-        on(parts["set_times"].click, handlers.set_times, parts["times"], **grow),
+        on(parts["upload"].upload, handlers.upload, parts["upload"], **reading),
+        on(parts["set_times"].click, handlers.set_times, parts["times"], **reading),
         on(parts["viewer"].pick, handlers.pick, **latest),
         on(parts["place"].click, handlers.place, parts["i"], parts["j"], parts["k"], parts["kind"], **latest),
         on(parts["undo"].click, handlers.undo, **latest),

@@ -28,9 +28,7 @@ _REGIMES = {
     "pre_post": "frames before and after contrast",
     "single": "single volume",
 }
-_PROTOCOL_NOTE = (
-    "Enhancement in % depends on T1, flip angle and repetition time: compare it only within one protocol."
-)
+_PROTOCOL_NOTE = "Enhancement in % depends on T1, flip angle and repetition time: compare it only within one protocol."
 
 
 def case_panel(case: LoadedCase, session: Session) -> str:
@@ -107,7 +105,8 @@ def tolerance_panel(case: LoadedCase, session: Session) -> str:
     plot = tolerance_plot(*growth.volume_curve(), session.tolerance, growth.leak_tolerance, top)
     now = element("span", f"{number(volume, 2 if volume < 10 else 1)} ml", id="sh-volume-now", class_="sh-now-value")
     leak = growth.leak_tolerance
-    note = "No leak found in this range." if leak is None else f"Above {leak:.3g} the region jumps in size: a leak."
+    note = f"Suggested: {growth.suggested_tolerance:.3g}. "
+    note += "No leak found." if leak is None else f"Above {leak:.3g} the region jumps in size: a leak."
     line = element("div", element("span", "Volume"), now, class_="sh-pair")
     return join(line, plot, element("div", note, class_="sh-small"))
 

@@ -3,7 +3,6 @@
 Colours and fonts come from page.css, so that both themes work; every axis names its unit.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +37,7 @@ class _Frame:
         """Place of a y value."""
         return round(self.top + (self.y[1] - value) / (self.y[1] - self.y[0]) * self.height, 2)
 
-    def points(self, x: Sequence[float], y: Sequence[float]) -> str:
+    def points(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
         """Corner list of a polyline; values that are not finite are left out."""
         pairs = zip(x, y, strict=True)
         return " ".join(f"{self.across(a)},{self.down(b)}" for a, b in pairs if np.isfinite(a) and np.isfinite(b))

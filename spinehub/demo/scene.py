@@ -15,7 +15,7 @@ from spinehub.demo.session import Session
 from spinehub.demo.viewer import ViewerValue
 from spinehub.growing import Growth
 from spinehub.io import write_map, write_series, write_volume
-from spinehub.perfusion import Timing, baseline
+from spinehub.perfusion import Timing, baseline, body_mask
 from spinehub.render import display_window
 from spinehub.render.wording import MAP_NAMES
 from spinehub.series import DynamicSeries, ParametricMap
@@ -86,24 +86,33 @@ def inverted_arrival(growth: Growth) -> ParametricMap:
     return ParametricMap("arrival_inverted", growth.arrival.unit, inverted, growth.arrival.grid)
 
 
-def map_levels(parametric_map: ParametricMap) -> tuple[NDArray[np.float32], float, float]:
-    """Levels of a map for the browser, and the values of the lowest and the highest level.
+def map_levels(parametric_map: ParametricMap, low: float, high: float) -> NDArray[np.float32]:
+    """Levels of a map for the browser.
+
+    Parameters
+    ----------
+    parametric_map
+        The map.
+    low, high
+        Values at level 1 and at the highest level; values beyond are shown as these.
 
     Returns
     -------
-    levels
+    ndarray
         ``(I, J, K)`` float32, whole numbers: 1 to :data:`MAP_LEVELS`, 0 where the map is not defined.
-    low, high
-        Values at level 1 and at the highest level; values beyond are shown as these.
     """
-    chosen = _RANGES.get(parametric_map.name, _Range("viridis"))
     values, valid = parametric_map.values, parametric_map.valid
-    high = chosen.high
-    if high is None:
-        inside = values[valid]
-        high = max(chosen.least_high, float(np.percentile(inside, 99.0))) if inside.size else chosen.least_high
-    share = np.clip((np.where(valid, values, 0.0) - chosen.low) / (high - chosen.low), 0.0, 1.0)
-    return np.where(valid, np.rint(1 + share * (MAP_LEVELS - 1)), 0).astype(np.float32), chosen.low, high
+    share = np.clip((np.where(valid, values, 0.0) - low) / (high - low), 0.0, 1.0)
+    return np.where(valid, np.rint(1 + share * (MAP_LEVELS - 1)), 0).astype(np.float32)
+
+
+def _limits(parametric_map: ParametricMap, body: NDArray[np.bool_]) -> tuple[float, float]:
+    """Values the colours span: fixed, or up to the 99th percentile inside the body, since air holds noise alone."""
+    chosen = _RANGES.get(parametric_map.name, _Range("viridis"))
+    if chosen.high is not None:
+        return chosen.low, chosen.high
+    inside = parametric_map.values[parametric_map.valid & body]
+    return chosen.low, max(chosen.least_high, float(np.percentile(inside, 99.0)) if inside.size else 0.0)
 
 
 def shown_frames(series: DynamicSeries) -> NDArray[np.intp]:
@@ -123,7 +132,7 @@ def _case_files(case: LoadedCase, session: Session, folder: Path) -> tuple[Path,
     if not image_file.exists():
         _write_image(case.image, image_file)
     if case.maps and not maps_file.exists():
-        levels = [map_levels(parametric_map)[0] for parametric_map in case.maps.values()]
+        levels = [map_levels(case.maps[told["name"]], told["low"], told["high"]) for told in case.info["maps"]]
         frames = np.stack(levels if len(levels) > 1 else levels * 2, axis=-1)
         write_series(DynamicSeries(frames, case.image.grid), maps_file, dtype="int16")
     return image_file, maps_file if case.maps else None
@@ -140,6 +149,7 @@ def _write_image(image: DynamicSeries | Volume, path: Path) -> None:
 def case_info(image: DynamicSeries | Volume, timing: Timing, maps: Mapping[str, ParametricMap]) -> dict[str, Any]:
     """What the browser is told about a case, whatever region is grown in it; worked out once."""
     grid = image.grid
+    body = body_mask(image)
     return {
         "shape": list(grid.shape),
         "inverse": grid.inverse.tolist(),
@@ -147,7 +157,7 @@ def case_info(image: DynamicSeries | Volume, timing: Timing, maps: Mapping[str, 
         "array_axis": {plane: grid.array_axis(plane) for plane in ("sagittal", "coronal", "axial")},
         "voxel_ml": grid.voxel_volume_ml,
         **_frames_info(image, timing),
-        "maps": [_map_info(parametric_map) for parametric_map in maps.values()],
+        "maps": [_map_info(parametric_map, body) for parametric_map in maps.values()],
         "map_levels": MAP_LEVELS,
     }
 
@@ -166,7 +176,13 @@ def _region_info(case: LoadedCase, session: Session) -> dict[str, Any]:
 def _frames_info(image: DynamicSeries | Volume, timing: Timing) -> dict[str, Any]:
     if isinstance(image, Volume):
         window = display_window(image.voxels)
-        empty: dict[str, Any] = {"times_s": None, "arrival_s": None, "baseline_frames": 0, "first_frame": 0, "plain_frame": 0}
+        empty: dict[str, Any] = {
+            "times_s": None,
+            "arrival_s": None,
+            "baseline_frames": 0,
+            "first_frame": 0,
+            "plain_frame": 0,
+        }
         return {**empty, "window": list(window), "subtraction_window": list(window)}
     kept = shown_frames(image)
     late = _late_frame(image, timing.arrival_s)
@@ -189,8 +205,8 @@ def _late_frame(series: DynamicSeries, arrival_s: float | None) -> int:
     return int(np.argmin(np.abs(series.times_s - arrival_s - _LATE_S)))
 
 
-def _map_info(parametric_map: ParametricMap) -> dict[str, Any]:
-    _, low, high = map_levels(parametric_map)
+def _map_info(parametric_map: ParametricMap, body: NDArray[np.bool_]) -> dict[str, Any]:
+    low, high = _limits(parametric_map, body)
     return {
         "name": parametric_map.name,
         "label": MAP_NAMES.get(parametric_map.name, parametric_map.name),

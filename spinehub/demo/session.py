@@ -5,6 +5,7 @@ lies inside Gradio's own file cache under a random name, so that files are serve
 copied; it goes when the visitor leaves, and by age.
 """
 
+import re
 import secrets
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ from spinehub.volume import Seed
 __all__ = ["Session", "Workspace"]
 
 EXAMPLE_FOLDER = "example"
+_PREFIX = "spinehub-"
 MAX_FILES = 60
 """Files of one upload: as many as frames the page can show."""
 
@@ -89,10 +91,12 @@ class Workspace:
 
     @classmethod
     def make(cls, max_age_s: float = 3600.0) -> "Workspace":
-        """Workspace in Gradio's cache folder, removed when the process ends."""
+        """Workspace in Gradio's cache folder; what a process that was killed left there goes, once it is old."""
         cache = Path(gr.utils.get_upload_folder())
         cache.mkdir(parents=True, exist_ok=True)
-        return cls(Path(tempfile.mkdtemp(prefix="spinehub-", dir=cache)), max_age_s)
+        for abandoned in cache.glob(f"{_PREFIX}*"):
+            _remove_if_old(abandoned, max_age_s)
+        return cls(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=cache)), max_age_s)
 
     def enter(self, visitor: str | None) -> str:
         """Make a folder for a visitor (Gradio's session hash) and return its token; old folders go."""
@@ -107,12 +111,12 @@ class Workspace:
     def shared(self) -> Path:
         """Folder of the bundled example, the same for every visitor."""
         folder = self.root / EXAMPLE_FOLDER
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def folder(self, token: str) -> Path:
         """Folder of a token; refuses anything that is not the name of one folder."""
-        if not token or Path(token).name != token:
+        if re.fullmatch(r"[A-Za-z0-9_-]+", token) is None:
             raise InvalidArgumentError("session is not known here; reload the page")
         return self.root / token
 
@@ -147,14 +151,18 @@ class Workspace:
 
     def sweep(self) -> None:
         """Remove folders nobody wrote to for :attr:`max_age_s`."""
-        oldest = time.time() - self.max_age_s
+        self.root.mkdir(exist_ok=True)
         for folder in self.root.iterdir():
-            if folder.name == EXAMPLE_FOLDER:
-                continue
-            touched = [folder.stat().st_mtime, *(path.stat().st_mtime for path in folder.rglob("*"))]
-            if max(touched) < oldest:
-                shutil.rmtree(folder, ignore_errors=True)
+            if folder.name != EXAMPLE_FOLDER:
+                _remove_if_old(folder, self.max_age_s)
 
     def close(self) -> None:
         """Remove everything."""
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _remove_if_old(folder: Path, max_age_s: float) -> None:
+    """Remove a folder in which nothing was written for so long."""
+    touched = [path.lstat().st_mtime for path in (folder, *folder.rglob("*"))]
+    if max(touched) < time.time() - max_age_s:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -114,7 +114,7 @@ def downloads(files: Mapping[str, Path]) -> View:
 
 def privacy(left: int | None) -> str:
     """What happens to the visitor's files; after a deletion, how many are left."""
-    text = "Your files stay on this server only while this page is open, for one hour at most."
+    text = "Your files leave this server when you close the page, or one hour after your last step."
     if left is None:
         return element("p", text, class_="sh-small")
     return element("p", f"Deleted. Files of yours left on this server: {left}.", class_="sh-small", role="status")
@@ -141,9 +141,7 @@ def plain(case: LoadedCase, session: Session, slice_index: int | None) -> View:
         slice_index = seeds[-1].index_on(grid)[view.slice_axis] if seeds else view.slice_count // 2
     slice_index = min(max(slice_index, 0), view.slice_count - 1)
     mask = case.growth.mask(session.tolerance) if case.growth and session.tolerance is not None else None
-    picture = render_slice(
-        _plain_volume(case), grid.acquired_plane, slice_index, mask=mask, pixel_mm=_pixel_mm(view)
-    )
+    picture = render_slice(_plain_volume(case), grid.acquired_plane, slice_index, mask=mask, pixel_mm=_pixel_mm(view))
     slider = gr.Slider(value=slice_index + 1, maximum=view.slice_count)
     return View(plain_group=gr.Column(visible=True), plain_image=picture, plain_slice=slider)
 

@@ -1,6 +1,6 @@
-"""The NiiVue viewer as a Gradio component, and the files it is fed.
+"""Two Gradio components: the NiiVue viewer, and a file drop that leaves nothing behind.
 
-The browser gets three gzipped NIfTI files per case, all written afresh by the server: the series as int16, the
+The viewer gets three gzipped NIfTI files per case, all written afresh by the server: the series as int16, the
 parametric maps as levels 1 to 30000 (0: not defined), and the arrival map turned round, so that
 
     voxel inside  <=>  -arrival >= -tolerance        (both float32)
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import FileData, GradioModel
+from gradio.data_classes import FileData, GradioModel, ListFiles
 
-__all__ = ["STATIC", "NiiViewer", "ViewerValue"]
+__all__ = ["STATIC", "FileDrop", "NiiViewer", "ViewerValue"]
 
 STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("niivue.umd.js", "page.js", "nifti.js", "paint.js", "controls.js", "viewer.js")
@@ -30,7 +30,7 @@ class ViewerValue(GradioModel):
     image: FileData | None = None
     maps: FileData | None = None
     arrival: FileData | None = None
-    info: dict[str, Any] = {}
+    info: dict[str, Any]
 
 
 class NiiViewer(gr.HTML):
@@ -64,3 +64,17 @@ class NiiViewer(gr.HTML):
     def postprocess(self, value: ViewerValue | None) -> ViewerValue | None:
         """Hand on what a handler made; Gradio turns the paths into addresses."""
         return value
+
+
+class FileDrop(gr.File):
+    """File upload that hands on where the files lie; Gradio's own leaves an empty file behind per upload."""
+
+    def get_block_name(self) -> str:
+        """Name of the part in Gradio's own front end."""
+        return "file"
+
+    def preprocess(self, payload: ListFiles | FileData | None) -> list[str]:
+        """Return the paths of the uploaded files, in the order given."""
+        if payload is None:
+            return []
+        return [file.path for file in (payload.root if isinstance(payload, ListFiles) else [payload])]

@@ -46,8 +46,9 @@ class Visit:
 
     def wait_for_case(self, shape: tuple[int, ...]) -> None:
         """Until the viewer shows a case of this shape."""
-        self.wait(f"window.spinehubViewer?.info?.shape.join() === '{','.join(map(str, shape))}' && spinehubViewer.order")
-        self.page.wait_for_timeout(300)
+        wanted = ",".join(map(str, sorted(shape)))
+        self.wait(f"spinehubViewer.order?.size.slice().sort((a, b) => a - b).join() === '{wanted}'")
+        self.wait("spinehubViewer.shown.revision === spinehubViewer.info.revision")
 
     def wait_for_answer(self) -> None:
         """Until the next answer of the routes is on the page, and its files are written."""
@@ -75,9 +76,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     cache = tmp_path_factory.mktemp("served")
     environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(cache)}
-    with (cache / "log.txt").open("w") as log, subprocess.Popen(
-        [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log
-    ) as server:
+    with (
+        (cache / "log.txt").open("w") as log,
+        subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log) as server,
+    ):
         try:
             _wait_until_up(f"http://127.0.0.1:{port}/", server)
             yield f"http://127.0.0.1:{port}/"

@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from spinehub.demo.loading import EXAMPLE
 from spinehub.growing import grow
 from spinehub.io import read_series
 from spinehub.volume import Seed
-from spinehub.demo.loading import EXAMPLE
 
 
 def asked(visit: Any) -> list[str]:
@@ -112,10 +112,10 @@ def test_a_click_in_seed_mode_places_a_seed(visit: Any) -> None:
     index[0] += 3
     index[1] -= 2
     x, y = visit.panel_point(list(image.grid.position_of((index[0], index[1], index[2]))))
-    revision = visit.evaluate("spinehubViewer.info.revision")
+    revision = visit.evaluate("spinehubViewer.shown.revision")
     page.click("[data-action=seed]")
     page.mouse.click(x, y)
-    visit.wait(f"spinehubViewer.info.revision > {revision}")
+    visit.wait(f"spinehubViewer.shown.revision > {revision}")
     assert ", ".join(map(str, index)) in page.inner_text(".sh-seeds")
     assert len(visit.evaluate("spinehubViewer.info.seeds")) == 2
     visit.wait_for_answer()

@@ -23,10 +23,10 @@ def upload(visit: Any, *paths: Path) -> None:
 def seed_at(visit: Any, position_mm: tuple[float, float, float]) -> None:
     """Click a position on the largest panel in seed mode and wait for the region."""
     x, y = visit.panel_point(list(position_mm))
-    revision = visit.evaluate("spinehubViewer.info.revision")
+    revision = visit.evaluate("spinehubViewer.shown.revision")
     visit.page.click("[data-action=seed]")
     visit.page.mouse.click(x, y)
-    visit.wait(f"spinehubViewer.info.revision > {revision}")
+    visit.wait(f"spinehubViewer.shown.revision > {revision}")
     visit.wait_for_answer()
     visit.page.wait_for_selector(".sh-right button:has-text('Mask'):not([disabled])")
 

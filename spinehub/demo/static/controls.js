@@ -32,14 +32,14 @@
         event.stopImmediatePropagation();
         if (this.viewer.mode === "browse") this.viewer.resetWindow();
       }, true);
-      canvas.addEventListener("mousedown", (event) => {
+      canvas.addEventListener("pointerdown", (event) => {
         this.pressed = { x: event.clientX, y: event.clientY, button: event.button, window: null };
         if (event.button === 2 && this.viewer.volume) {
           this.pressed.window = [this.viewer.volume.cal_min, this.viewer.volume.cal_max];
         }
       });
-      window.addEventListener("mousemove", (event) => this.onDrag(event));
-      window.addEventListener("mouseup", (event) => this.onRelease(event));
+      window.addEventListener("pointermove", (event) => this.onDrag(event));
+      window.addEventListener("pointerup", (event) => this.onRelease(event));
     }
 
     onWheel(event) {
@@ -68,16 +68,24 @@
       this.pressed = null;
       if (!pressed || pressed.button !== 0 || event.button !== 0 || this.viewer.mode !== "seed") return;
       const moved = Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y);
-      if (moved > CLICK_SLACK_PX || event.target !== this.canvas || !this.overSlice(event)) return;
-      const { viewer } = this;
-      viewer.trigger("pick", { mm: viewer.crosshairMm(), background: viewer.background });
-      viewer.message("Growing the region …");
+      const frac = moved <= CLICK_SLACK_PX && event.target === this.canvas ? this.placeUnder(event) : null;
+      if (frac) this.pick(frac);
     }
 
-    overSlice(event) {
+    /* Place in the volume under the pointer, at the centre of its voxel; null beside the slices. */
+    placeUnder(event) {
       const { nv } = this.viewer, box = this.canvas.getBoundingClientRect(), dpr = nv.uiData.dpr || 1;
-      const x = (event.clientX - box.left) * dpr, y = (event.clientY - box.top) * dpr;
-      return nv.tileIndex(x, y) >= 0 && nv.canvasPos2frac([x, y])[0] >= 0;
+      const frac = nv.canvasPos2frac([(event.clientX - box.left) * dpr, (event.clientY - box.top) * dpr]);
+      return frac[0] < 0 ? null : nv.vox2frac(nv.frac2vox(frac));
+    }
+
+    pick(frac) {
+      const { viewer } = this, waiting = "Growing the region …";
+      viewer.nv.scene.crosshairPos = frac;
+      viewer.nv.drawScene();
+      viewer.trigger("pick", { mm: viewer.crosshairMm(), background: viewer.background });
+      viewer.message(waiting);
+      setTimeout(() => { if (viewer.messageText === waiting) viewer.message(""); }, 15000);
     }
 
     /* --- keyboard --- */
@@ -94,7 +102,7 @@
         " ": () => this.toggleCine(), s: () => this.setMode("seed"), b: () => this.setMode("browse"),
         r: () => viewer.resetWindow(), d: () => this.press("subtract"), f: () => this.press("fill"),
         Enter: () => {
-          if (viewer.mode === "seed") viewer.trigger("pick", { mm: viewer.crosshairMm(), background: viewer.background });
+          if (viewer.mode === "seed") this.pick(viewer.nv.scene.crosshairPos);
         },
         Escape: () => this.setMode("browse"),
       };
@@ -236,7 +244,8 @@
       const mm = viewer.crosshairMm(), index = viewer.crosshairIndex();
       const vox = viewer.volume.mm2vox([...mm, 1]);
       const signal = viewer.volume.getValue(vox[0], vox[1], vox[2], viewer.frame);
-      let text = `voxel ${index.join(", ")} · ${mm.map((x) => x.toFixed(1)).join(", ")} mm · `;
+      const place = mm.map((x) => (Math.round(10 * x) / 10 || 0).toFixed(1)).join(", ");
+      let text = `voxel ${index.join(", ")} · ${place} mm · `;
       text += `${viewer.subtracting ? "difference" : "signal"} ${Number(signal.toPrecision(4))}`;
       if (this.map) {
         const value = viewer.mapValue(this.map, index), unit = this.map.unit ? ` ${this.map.unit}` : "";

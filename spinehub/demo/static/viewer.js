@@ -14,6 +14,11 @@
     backColor: [0, 0, 0, 1], show3Dcrosshair: false, isAntiAlias: false, loadingText: "",
   };
 
+  /* Purple below zero, green above: told apart with every kind of colour vision, and not the colours of the classes. */
+  const DIVERGING = {
+    R: [118, 118, 235, 27], G: [42, 42, 235, 120], B: [131, 131, 235, 55], A: [0, 128, 128, 128], I: [0, 1, 128, 255],
+  };
+
   class Viewer {
     constructor(element, trigger) {
       this.element = element;
@@ -37,6 +42,7 @@
       const canvas = this.element.querySelector(".sh-gl");
       this.nv = new window.niivue.Niivue(OPTIONS);
       await this.nv.attachToCanvas(canvas);
+      this.nv.addColormap("spinehub-diverging", DIVERGING);
       const draw = this.nv.drawScene.bind(this.nv);
       this.nv.drawScene = () => { const text = draw(); NS.paint(this); return text; };
       this.nv.onLocationChange = () => this.controls.readout();
@@ -166,6 +172,18 @@
       this.controls.showTolerance(this.tolerance, count * this.info.voxel_ml, this.inverted !== null);
     }
 
+    /* The same for a slider that moves: at most once per picture. */
+    requestTolerance(tolerance) {
+      if (this.tolerancePending === undefined) {
+        requestAnimationFrame(() => {
+          const newest = this.tolerancePending;
+          this.tolerancePending = undefined;
+          this.setTolerance(newest);
+        });
+      }
+      this.tolerancePending = tolerance;
+    }
+
     showsOutline() { return this.inverted !== null && !this.fill; }
 
     setFill(fill) {
@@ -243,6 +261,7 @@
 
     setRendering(on) { this.rendering = on; this.arrange(); }
 
+    get messageText() { return this.element.querySelector(".sh-message").textContent; }
     message(text) { this.element.querySelector(".sh-message").textContent = text; }
 
     close() { this.controls.stopCine(); this.nv.cleanup(); }
