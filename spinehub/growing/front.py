@@ -47,5 +47,6 @@ def march(
     image.SetSpacing(spacing_mm)
     fast_marching = sitk.FastMarchingImageFilter()
     fast_marching.SetTrialPoints([tuple(int(n) for n in start) for start in starts])
-    times = sitk.GetArrayViewFromImage(fast_marching.Execute(image)).T
+    marched = fast_marching.Execute(image)  # kept by name: the view below reads its memory
+    times = sitk.GetArrayViewFromImage(marched).T
     return np.where(times > _UNREACHED, np.inf, times).astype(np.float32)
