@@ -1,7 +1,6 @@
 """From an image and a click to a report: the one function that the command line, the page and notebooks call."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -90,7 +89,7 @@ def analyse(
     growth, used, region = None, None, mask
     if seeds:
         tell(0.3, "region growing")
-        growth = grow(_growable(image, timing), seeds, reach_mm=reach_mm)
+        growth = grow(image, seeds, reach_mm=reach_mm)  # as anyone grows it, so that tolerances agree
         used = growth.suggested_tolerance if tolerance == "auto" else float(tolerance)
         region = growth.mask(used)
     finding = None
@@ -129,11 +128,6 @@ def _check(
         raise InvalidArgumentError("seeds must hold a foreground seed: background seeds alone mark no lesion")
     if tolerance != "auto" and not (np.isfinite(tolerance) and tolerance >= 0):
         raise InvalidArgumentError(f"tolerance must be 'auto' or a finite number of at least 0, got {tolerance}")
-
-
-def _growable(image: DynamicSeries | Volume, timing: Timing) -> DynamicSeries | Volume:
-    """Return what to grow on: a series with its baseline stated, since growing looks at changes from the baseline."""
-    return replace(image, baseline_frames=timing.baseline_frames) if isinstance(image, DynamicSeries) else image
 
 
 def _finding(image: DynamicSeries | Volume, mask: Mask, timing: Timing, maps: Mapping[str, ParametricMap]) -> Finding:

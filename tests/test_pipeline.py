@@ -89,7 +89,7 @@ def test_the_report_always_has_four_routes(report):
 
 
 def test_the_same_growing_is_used_as_by_hand(report, series, seed):
-    growth = grow(replace(series, baseline_frames=report.timing.baseline_frames), [seed], reach_mm=60.0)
+    growth = grow(series, [seed], reach_mm=60.0)
     np.testing.assert_array_equal(growth.arrival.values, report.growth.arrival.values)
     np.testing.assert_array_equal(report.growth.mask(report.tolerance).voxels, report.findings[0].mask.voxels)
     assert report.tolerance == report.growth.suggested_tolerance

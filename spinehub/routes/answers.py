@@ -162,7 +162,7 @@ def _answer(name: RouteName, model: Any, said: _Said, unusual: tuple[str, ...], 
         reason = f"outside_training_distribution: Unlike the training cases: {'; '.join(strange)}."
         return replace(answer, decision="undecided", reason=reason)
     if answer.decision == "undecided" and answer.reason is None:
-        return replace(answer, reason="undecided: Not exactly one of the two classes stays possible.")
+        return replace(answer, reason="ambiguous: Not exactly one of the two classes stays possible.")
     return answer
 
 
