@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from spinehub.perfusion.body import in_plane_neighbours
 from spinehub.perfusion.connected import best_connected_set, connected_pieces
 from spinehub.perfusion.curves import region_curve
 from spinehub.perfusion.kinetics import (
@@ -117,7 +118,8 @@ def find_hot_spot(series: DynamicSeries | Volume, mask: Mask, timing: Timing) ->
         return None
     axis = series.grid.slice_axis
     around = lesion_surroundings(series, mask, timing, _DARK_SHARE * body_signal(series, timing))
-    eligible = _inside_edge(around.lesion, axis) & around.sound & ~vessels(around, series, timing)
+    inside_edge = ndimage.binary_erosion(around.lesion, in_plane_neighbours(axis))
+    eligible = inside_edge & around.sound & ~vessels(around, series, timing)
     found = _best_slice(around, eligible, axis, _wanted_size(mask))
     if found is None:
         return None
@@ -153,13 +155,6 @@ def _wanted_size(mask: Mask) -> int:
     # A hair below a whole number is that number: 50 mm2 of 1 mm2 pixels are 50 voxels.
     wanted = np.ceil(np.array([_LEAST_VOXELS, _LEAST_AREA_MM2 / pixel_mm2, _LEAST_SHARE * mask.count]) - 1e-9)
     return int(min(wanted.max(), _MOST_SHARE * mask.count))
-
-
-def _inside_edge(lesion: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
-    """Voxels whose eight neighbours in the slice all lie in the lesion."""
-    structure = np.ones((3, 3, 3), np.bool_)
-    np.moveaxis(structure, axis, 0)[[0, 2]] = False
-    return np.asarray(ndimage.binary_erosion(lesion, structure))
 
 
 def _best_slice(

@@ -104,8 +104,7 @@ def _smooth_among(
     percent: NDArray[np.float64], sound: NDArray[np.bool_], slice_axis: int
 ) -> NDArray[np.float64]:
     """3 x 3 mean in plane over the sound voxels only; 0 where the voxel itself is not sound."""
-    size = [3, 3, 3]
-    size[slice_axis] = 1
+    size = [1 if axis == slice_axis else 3 for axis in range(3)]
     weight = ndimage.uniform_filter(sound.astype(np.float64), size, mode="constant")
     total = ndimage.uniform_filter(percent, [*size, 1], mode="constant")
     return np.where(sound[..., None], total / np.where(sound, weight, 1.0)[..., None], 0.0)

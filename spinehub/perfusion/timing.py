@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinehub.errors import InvalidArgumentError
-from spinehub.perfusion.arrival import Arrival, contrast_change, find_arrival, stated_arrival
+from spinehub.perfusion.arrival import Arrival, body_rise, find_arrival, stated_arrival, vessel_rise
 from spinehub.perfusion.body import body_mask, mean_of_frames, sample_frames
 from spinehub.series import DynamicSeries, Regime
 from spinehub.volume import Volume
@@ -16,6 +16,7 @@ __all__ = ["Timing", "assess_timing", "body_signal"]
 _LONGEST_INTERVAL_S = 30.0
 _SHORTEST_AFTER_ARRIVAL_S = 120.0
 _CONTRAST_PERCENT = 5.0
+_VESSEL_PERCENT = 50.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,8 @@ class Timing:
         Centre of the last frame in seconds; None without times.
     contrast_enhanced
         Whether the body brightens by 5 % or more: the largest of the body's median enhancements over the frames
-        after the baseline. None for a single volume, which cannot show it.
+        after the baseline. Also where contrast is seen to arrive and brightens vessels by 50 % or more, since the
+        median of a body of fat and fluid hardly moves. None for a single volume, which cannot show it.
     reasons
         Plain sentences: why the regime is not dynamic, and what would make it so.
     """
@@ -81,15 +83,18 @@ def assess_timing(image: DynamicSeries | Volume) -> Timing:
         reason = "One volume shows no change over time, so it cannot prove that contrast was given."
         return Timing("single", None, None, 0, None, None, (reason,))
     samples = sample_frames(image, body_mask(image))
-    arrival = _arrival(image, samples)
+    steps = np.arange(image.frame_count, dtype=np.float64) if image.times_s is None else image.times_s
+    seen = find_arrival(samples, steps)
+    arrival = _arrival(image, samples, seen)
     reasons = _reasons(image, arrival)
     if arrival is None or reasons:
         timing = Timing("pre_post", None, None, image.baseline_frames or 1, _end_s(image), None, reasons)
     else:
         time_s, uncertainty_s = arrival.time_s, arrival.uncertainty_s
         timing = Timing("dynamic", time_s, uncertainty_s, arrival.baseline_frames, _end_s(image), None)
-    change = contrast_change(samples, timing.baseline_frames)
-    return replace(timing, contrast_enhanced=change >= _CONTRAST_PERCENT)
+    vessels_brighten = seen is not None and vessel_rise(samples, seen.baseline_frames) >= _VESSEL_PERCENT
+    body_brightens = body_rise(samples, timing.baseline_frames) >= _CONTRAST_PERCENT
+    return replace(timing, contrast_enhanced=body_brightens or vessels_brighten)
 
 
 def body_signal(image: DynamicSeries | Volume, timing: Timing) -> float:
@@ -117,11 +122,12 @@ def body_signal(image: DynamicSeries | Volume, timing: Timing) -> float:
     return float(np.median(inside))
 
 
-def _arrival(series: DynamicSeries, samples: NDArray[np.float32]) -> Arrival | None:
+def _arrival(series: DynamicSeries, samples: NDArray[np.float32], seen: Arrival | None) -> Arrival | None:
+    """Arrival in seconds: as stated, else as seen in the signal; None without times."""
     if series.times_s is None:
         return None
     if series.baseline_frames is None:
-        return find_arrival(samples, series.times_s)
+        return seen
     return stated_arrival(samples, series.times_s, series.baseline_frames)
 
 
