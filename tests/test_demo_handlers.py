@@ -1,4 +1,4 @@
-"""Handlers without a browser: sessions, seeds, tolerance, refusals; the analysis is stood in for by a record of calls."""
+"""Handlers without a browser: sessions, seeds, tolerance, refusals; a record of calls stands in for the analysis."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -96,7 +96,7 @@ def test_a_click_becomes_a_seed_at_its_voxel(page: Handlers, session: Session) -
     assert ", ".join(map(str, CENTRE)) in view.seeds_panel
     assert view.viewer.arrival is not None
     assert view.viewer.info["revision"] == session.revision
-    assert view.tolerance.value == session.tolerance <= view.tolerance.maximum
+    assert np.float32(view.tolerance.value) == session.tolerance <= view.tolerance.maximum
 
 
 def test_the_suggested_border_lies_on_the_slider_below_the_suggestion(page: Handlers, session: Session) -> None:

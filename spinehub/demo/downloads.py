@@ -1,5 +1,6 @@
 """The files a visitor can take away: report, mask, maps, tables, figure, report.json."""
 
+import secrets
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -63,7 +64,9 @@ def _zipped(name: str, archive: Path, files: Iterable[Path]) -> dict[str, Path]:
     files = list(files)
     if not files:
         return {}
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+    part = archive.with_name(f"{archive.name}.{secrets.token_hex(4)}.part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:
         for file in files:
             packed.write(file, file.name)
+    part.replace(archive)  # another visitor may be reading the one before
     return {name: archive}

@@ -161,7 +161,9 @@ class Handlers:
         report = shown.with_contrast_answer(self.run(case.image, **options), session.contrast_given)
         if not self.store.wants(session.token, session.wanted):
             return KEEP, View()
-        case = self.store.put(session.case_key, replace(case, outcome=Outcome.of(report), report=report))
+        case = self.store.put(
+            session.case_key, replace(case, maps=report.maps, outcome=Outcome.of(report), report=report)
+        )
         return KEEP, shown.outcome(case)
 
     def downloads(self, session: Session) -> Reply:

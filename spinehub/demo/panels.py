@@ -28,6 +28,7 @@ _REGIMES = {
     "pre_post": "frames before and after contrast",
     "single": "single volume",
 }
+NO_TIMES = "The frame times are not known, so nothing in seconds can be computed. Type them in under 1 Case."
 _PROTOCOL_NOTE = "Enhancement in % depends on T1, flip angle and repetition time: compare it only within one protocol."
 
 
@@ -50,7 +51,8 @@ def case_panel(case: LoadedCase, session: Session) -> str:
         name = element("strong", ", ".join(names[:3]) + (" …" if len(names) > 3 else ""), class_="sh-file")
     kind = join(name, element("span", _REGIMES[timing.regime], class_="sh-tag"))
     lines = [element("div", kind, class_="sh-case"), element("div", " · ".join(facts), class_="sh-small")]
-    lines += [element("div", reason, class_="sh-small sh-hint") for reason in timing.reasons]
+    reasons = (NO_TIMES,) if isinstance(image, DynamicSeries) and image.times_s is None else timing.reasons
+    lines += [element("div", reason, class_="sh-small sh-hint") for reason in reasons]
     if case.source is not None and case.source.header_text:
         fields = ", ".join(case.source.header_text)
         note = f"The header holds free text ({fields}); nothing of it is shown, logged or written out."
@@ -178,7 +180,12 @@ def notices_panel(outcome: Outcome | None) -> str:
     if not warnings:
         return ""
     rows = [
-        element("li", element("strong", WARNING_TITLES.get(item["code"], item["code"])), ". ", item["message"])
+        element("li", element("strong", WARNING_TITLES.get(item["code"], item["code"])), ". ", _said(item))
         for item in warnings
     ]
     return join(element("h3", "Notes on this case"), element("ul", *rows, class_="sh-notices"))
+
+
+def _said(warning: Mapping[str, str]) -> str:
+    """Message of a warning; the report's way out of missing times names options this page does not have."""
+    return NO_TIMES if warning["code"] == "timing_missing" else warning["message"]

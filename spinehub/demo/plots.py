@@ -65,7 +65,7 @@ def curve_plot(curve: Curve, timing: Timing, hot_spot: Curve | None = None) -> M
     frame = _Frame((float(x[0]), float(x[-1])), (low - margin, high + margin), 44, 22, 600, 150)
     parts = [
         _baseline_shade(frame, x, timing, in_seconds=unit.startswith("seconds after")),
-        _axes(frame, unit, "%"),
+        _axes(frame, unit, "%", whole=unit.startswith("frame")),
         element("polygon", points=_band_points(frame, x, curve), class_="sh-band"),
         element("polyline", points=frame.points(x, curve.enhancement), class_="sh-line sh-lesion"),
     ]
@@ -97,7 +97,7 @@ def tolerance_plot(
     x, y = tolerances[inside], volume_ml[inside]
     frame = _Frame((0.0, top), (0.0, max(float(y.max()) if y.size else 0.0, 1e-6) * 1.08), 4, 12, 232, 50)
     shapes = [
-        element("text", "volume", x=4, y=9, class_="sh-axis"),
+        element("text", "volume against tolerance", x=4, y=9, class_="sh-axis"),
         element("text", f"{y.max():.3g} ml" if y.size else "", x=236, y=9, class_="sh-axis", text_anchor="end"),
         element("line", x1=4, x2=236, y1=62, y2=62, class_="sh-rule"),
         element("polyline", points=frame.points(x, y), class_="sh-line sh-volume"),
@@ -134,18 +134,21 @@ def _baseline_shade(frame: _Frame, x: NDArray[np.float64], timing: Timing, *, in
     end = 0.0 if in_seconds else float(x[count - 1] + x[count]) / 2
     width = max(frame.across(end) - frame.left, 0.0)
     shade = element("rect", x=frame.left, y=frame.top, width=width, height=frame.height, class_="sh-baseline")
-    label = element("text", "baseline", x=frame.left + 4, y=frame.top + 12, class_="sh-axis")
-    return join(shade, label if width > 52 else None)
+    if width > 52:
+        return join(shade, element("text", "baseline", x=frame.left + 4, y=frame.top + 12, class_="sh-axis"))
+    place = {"x": frame.left + width / 2 + 4, "y": frame.top + 4}
+    turn = f"rotate(-90 {place['x']} {place['y']})"
+    return join(shade, element("text", "baseline", transform=turn, text_anchor="end", class_="sh-axis", **place))
 
 
-def _axes(frame: _Frame, x_unit: str, y_unit: str) -> Markup:
+def _axes(frame: _Frame, x_unit: str, y_unit: str, *, whole: bool) -> Markup:
     bottom, right = frame.top + frame.height, frame.left + frame.width
     parts = [element("text", y_unit, x=frame.left - 8, y=frame.top - 8, class_="sh-axis", text_anchor="end")]
     for value in nice_ticks(*frame.y, most=4):
         y = frame.down(value)
         parts.append(element("line", x1=frame.left, x2=right, y1=y, y2=y, class_="sh-grid"))
         parts.append(element("text", _signed(value), x=frame.left - 8, y=y + 4, class_="sh-axis", text_anchor="end"))
-    for value in nice_ticks(*frame.x, most=8):
+    for value in (tick for tick in nice_ticks(*frame.x, most=8) if not whole or tick == int(tick)):
         x = frame.across(value)
         parts.append(element("text", _signed(value), x=x, y=bottom + 15, class_="sh-axis", text_anchor="middle"))
     parts.append(element("text", x_unit, x=right, y=bottom + 33, class_="sh-axis", text_anchor="end"))

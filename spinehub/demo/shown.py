@@ -79,9 +79,14 @@ def region(case: LoadedCase, session: Session, value: ViewerValue) -> View:
     return View(
         viewer=value,
         seeds_panel=panels.seeds_panel(case, session),
-        tolerance=gr.Slider(value=session.tolerance or 0.0, maximum=top, step=step, interactive=ready),
+        tolerance=gr.Slider(value=_on_step(session.tolerance or 0.0, step), maximum=top, step=step, interactive=ready),
         tolerance_panel=panels.tolerance_panel(case, session),
     )
+
+
+def _on_step(tolerance: float, step: float) -> float:
+    """Number the slider shows for a float32 tolerance: 50.1 and not 50.0999985; in float32 both are the same."""
+    return float(round(round(tolerance / step) * step, 9))
 
 
 def viewer(case: LoadedCase, session: Session, case_folder: Path, folder: Path) -> ViewerValue:

@@ -180,21 +180,25 @@
     /* --- what the page says --- */
 
     refresh() {
-      const { viewer } = this, { info } = viewer, overlay = this.control("overlay"), kept = overlay.value;
-      const options = [["", "none"], ...info.maps.map((map) => [map.name, map.label])].map(([value, text]) => {
+      const frames = this.viewer.frameCount > 1;
+      this.root.querySelector(".sh-frames").hidden = !frames;
+      this.button("subtract").hidden = !frames;
+      this.control("frame").max = String(this.viewer.frameCount - 1);
+      this.viewer.message("");
+      this.showFrame(); this.showWindow(); this.showPressed(); this.readout();
+    }
+
+    /* A new case has other maps: offer these, and show none until one is chosen. */
+    offerMaps(maps) {
+      const options = [["", "none"], ...maps.map((map) => [map.name, map.label])].map(([value, text]) => {
         const option = document.createElement("option");
         option.value = value; option.textContent = text;
         return option;
       });
-      overlay.replaceChildren(...options);
-      overlay.value = info.maps.some((map) => map.name === kept) ? kept : "";
-      this.map = viewer.showMap(overlay.value, Number(this.control("opacity").value));
-      const frames = viewer.frameCount > 1;
-      this.root.querySelector(".sh-frames").hidden = !frames;
-      this.button("subtract").hidden = !frames;
-      this.control("frame").max = String(viewer.frameCount - 1);
-      viewer.message("");
-      this.showColourBar(); this.showFrame(); this.showWindow(); this.showPressed(); this.readout();
+      this.control("overlay").replaceChildren(...options);
+      this.control("window").value = "auto";
+      this.map = null;
+      this.showColourBar();
     }
 
     showPressed() {

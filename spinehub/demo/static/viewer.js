@@ -88,6 +88,7 @@
       await this.nv.loadVolumes([{ url, name: "image.nii.gz", colormap: "gray", cal_min: low, cal_max: high }]);
       this.shown = { image: url, maps: null, arrival: null, revision: null };
       this.maps = null;
+      this.controls.offerMaps([]);
       this.order = NS.rasOrder(this.volume);
       this.nv.setDrawColormap({ R: [0, 242], G: [0, 169], B: [0, 59], A: [0, 255], I: [0, 1], labels: ["", "mask"] });
       this.nv.createEmptyDrawing();
@@ -104,6 +105,7 @@
       if (this.maps && this.nv.volumes.includes(this.maps)) this.nv.removeVolume(this.maps);
       this.maps = url ? await window.niivue.NVImage.loadFromUrl({ url, name: "maps.nii.gz", opacity: 0.6 }) : null;
       this.shown.maps = url;
+      this.controls.offerMaps(this.maps ? this.info.maps : []);
     }
 
     async loadArrival(url) {
@@ -232,6 +234,7 @@
       volume.hdr.scl_inter = on ? 0 : this.original.offset;
       this.subtracting = on;
       this.resetWindow();
+      this.controls.readout();
     }
 
     showMap(name, opacity) {
@@ -253,7 +256,7 @@
     /* Value of the shown map at the crosshair, or null where it has none. */
     mapValue(map, index) {
       const [i, j, k] = index, [ni, nj] = this.info.shape;
-      const place = this.info.maps.indexOf(map) * this.maps.nVox3D + i + ni * (j + nj * k);
+      const place = this.info.maps.findIndex((one) => one.name === map.name) * this.maps.nVox3D + i + ni * (j + nj * k);
       const level = this.maps.img[place] * (this.maps.hdr.scl_slope || 1) + this.maps.hdr.scl_inter;
       if (level < 0.5) return null;
       return map.low + ((level - 1) / (this.info.map_levels - 1)) * (map.high - map.low);
@@ -263,8 +266,6 @@
 
     get messageText() { return this.element.querySelector(".sh-message").textContent; }
     message(text) { this.element.querySelector(".sh-message").textContent = text; }
-
-    close() { this.controls.stopCine(); this.nv.cleanup(); }
   }
 
   /* Called once by the component's js_on_load. */
