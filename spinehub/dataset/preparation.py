@@ -212,13 +212,17 @@ class _View:
         return cls(image, timing, maps, growth.mask(growth.suggested_tolerance))
 
     def table(self) -> dict[str, Any]:
-        """Hot-spot parameters and features of the grown region, JSON-able (None for NaN)."""
+        """Features of the grown region, JSON-able (None for NaN); hot-spot parameters where there are times."""
         from spinehub.features import extract_features
 
         row = extract_features(self.image, self.grown, self.timing, self.maps)
-        parameters = hot_spot_parameters(find_hot_spot(self.image, self.grown, self.timing), self.timing)
+        parameters: dict[str, float | None] = {}
+        if self.timing.regime == "dynamic":
+            hot_spot = find_hot_spot(self.image, self.grown, self.timing)
+            found = hot_spot_parameters(hot_spot, self.timing)
+            parameters = {name: parameter.value for name, parameter in found.items()}
         return {
-            "parameters": {name: parameter.value for name, parameter in parameters.items()},
+            "parameters": parameters,
             "features": {
                 "names": list(row.names),
                 "values": [float(value) if np.isfinite(value) else None for value in row.values],
