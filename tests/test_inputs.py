@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from spinehub.errors import GridMismatchError, InvalidArgumentError
-from spinehub.inputs import PreprocessingSpec, make_stack, mask_slices, reduce_regime
+from spinehub.inputs import PreprocessingSpec, crop_box, make_stack, mask_slices, reduce_regime
 from spinehub.perfusion import Timing
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Grid, Mask, Volume
@@ -230,6 +230,18 @@ def test_crop_beyond_the_volume_is_zero() -> None:
     frame = stack.values[2, 3]
     assert frame[8, 0] == 0.0
     assert frame[8, -1] == pytest.approx(1.0, rel=1e-4)
+
+
+@pytest.mark.parametrize(("codes", "spacing", "shape", "degrees"), ORIENTATIONS)
+def test_crop_box_holds_what_the_stack_shows(codes, spacing, shape, degrees) -> None:
+    grid = grid_of(codes, spacing, shape, degrees)
+    box = crop_box(grid, SMALL, (1.0, 2.0, 0.0))
+    held = np.zeros(shape, bool)
+    held[box] = True
+    stack = make_stack(Volume(held.astype(np.float32) + 1.0, grid), SMALL, timing=SINGLE, maps={}, center_mm=(1, 2, 0))
+    shown = stack.values[:, 3 + SMALL.peak_slot]
+    assert shown[shown > 0].min() == pytest.approx(shown.max(), rel=1e-5)  # nothing from outside the box
+    assert stack.to_grid(np.ones(stack.grid.shape, np.uint8), grid)[box].mean() > 0.6  # the box also holds what border pixels average
 
 
 def test_hidden_inputs(rng: np.random.Generator) -> None:

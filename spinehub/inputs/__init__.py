@@ -6,6 +6,6 @@ training, in evaluation and on the page.
 
 from spinehub.inputs.regimes import reduce_regime
 from spinehub.inputs.spec import PreprocessingSpec
-from spinehub.inputs.stack import SliceStack, make_stack, mask_slices
+from spinehub.inputs.stack import SliceStack, crop_box, make_stack, mask_slices
 
-__all__ = ["PreprocessingSpec", "SliceStack", "make_stack", "mask_slices", "reduce_regime"]
+__all__ = ["PreprocessingSpec", "SliceStack", "crop_box", "make_stack", "mask_slices", "reduce_regime"]

@@ -22,7 +22,7 @@ from spinehub.perfusion import Timing, body_signal
 from spinehub.series import DynamicSeries, ParametricMap, Regime
 from spinehub.volume import Grid, Mask, Position, Volume, frozen_array
 
-__all__ = ["SliceStack", "make_stack", "mask_slices"]
+__all__ = ["SliceStack", "crop_box", "make_stack", "mask_slices"]
 
 MAP_RANGE = (-1.0, 5.0)
 """Map channels (value in % / 100) are clipped to this: -100 % to 500 %."""
@@ -149,6 +149,12 @@ def make_stack(
 def mask_slices(mask: Mask, stack: SliceStack) -> NDArray[np.float32]:
     """Resample a mask onto a stack: ``(N, H, W)`` float32, the share of each pixel that lies inside (0 to 1)."""
     return Sampler.between(mask.grid, stack.grid)(mask.voxels)
+
+
+def crop_box(grid: Grid, spec: PreprocessingSpec, center_mm: Position) -> tuple[slice, slice, slice]:
+    """Voxels of a file, along i, j, k, that a stack around a position is made from."""
+    grid.index_of(center_mm)
+    return Sampler.around(grid, spec, center_mm).box
 
 
 def _map_channels(
