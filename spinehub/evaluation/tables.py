@@ -1,0 +1,81 @@
+"""What an evaluation leaves behind for people: every prediction, the failures, one table of the main figures."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from spinehub.evaluation.judging import GROWING, Judgement
+
+__all__ = ["write_failures", "write_predictions", "write_summary"]
+
+_OVERLAP = ("dice", "iou", "hd95_mm", "pixel_accuracy", "empty_mask_pixel_accuracy")
+_FAILURES = 50
+_SHOWN = ("auc", "accuracy", "coverage", "undecided_share", "dice", "pixel_accuracy", "empty_mask_pixel_accuracy")
+
+
+def write_predictions(rows: Sequence[Judgement], path: Path) -> None:
+    """One line per case, regime, mask source and route; cells are empty where nothing is known."""
+    flat = []
+    for row in rows:
+        cells = asdict(row)
+        overlap = cells.pop("overlap") or {}
+        flat.append(cells | {name: overlap.get(name) for name in _OVERLAP})
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(flat[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(flat)
+
+
+def write_failures(rows: Sequence[Judgement], path: Path) -> None:
+    """The wrong answers of each route end to end, the surest first, and the worst grown regions."""
+    wrong = [
+        (abs(row.probability - 0.5), row)
+        for row in rows
+        if row.mask_source == "end_to_end" and row.probability is not None and (row.probability >= 0.5) != row.label
+    ]
+    lines = [
+        [row.route, row.regime, row.case_id, row.diagnosis, row.histology or "", f"probability {row.probability:.3f}"]
+        for _, row in sorted(wrong, key=lambda pair: -pair[0])[:_FAILURES]
+    ]
+    grown = [row for row in rows if row.route == GROWING and row.overlap is not None]
+    worst = sorted(grown, key=lambda row: (row.overlap or {})["dice"])[:_FAILURES]
+    lines += [
+        [
+            row.route,
+            row.regime,
+            row.case_id,
+            row.diagnosis,
+            row.histology or "",
+            f"Dice {(row.overlap or {})['dice']:.3f}",
+        ]
+        for row in worst
+    ]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["route", "regime", "case_id", "diagnosis", "histology", "what"])
+        table.writerows(lines)
+
+
+def write_summary(evaluations: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+    """Markdown table: a row per route, regime and mask source."""
+    lines = [
+        f"| route | regime | region | answered | {' | '.join(name.replace('_', ' ') for name in _SHOWN)} |",
+        "|" + "---|" * (4 + len(_SHOWN)),
+    ]
+    for route, evaluation in evaluations.items():
+        for regime, sources in evaluation["regimes"].items():
+            for source, scores in sources.items():
+                cells = [_cell(scores.get(name)) for name in _SHOWN]
+                counts = f"{scores['n_answered']} of {scores['n']}"
+                lines.append(f"| {route} | {regime} | {source} | {counts} | {' | '.join(cells)} |")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _cell(figure: Mapping[str, float | None] | None) -> str:
+    if figure is None or figure["value"] is None:
+        return ""
+    if figure["low"] is None or figure["high"] is None:
+        return f"{figure['value']:.3f}"
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
