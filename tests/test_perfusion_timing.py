@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from spinehub.errors import InvalidArgumentError
-from spinehub.perfusion import Timing, assess_timing, body_mask, body_signal
+from spinehub.perfusion import Timing, assess_timing, body_mask, body_signal, find_hot_spot
 from spinehub.series import DynamicSeries
-from spinehub.volume import Grid, Volume
+from spinehub.volume import Grid, Mask, Volume
 
 SHAPE = (28, 24, 3)
 GRID = Grid(SHAPE, np.diag([1.5, 1.5, 4.0, 1.0]))
@@ -156,6 +156,20 @@ def test_long_intervals_and_short_scans_are_not_dynamic() -> None:
     assert "kinetics need 120 s or more" in short.reasons[0]
     assert slow.arrival_s is None
     assert short.end_s == 110.0
+
+
+def test_a_scan_that_ends_120_seconds_after_arrival_can_be_used_to_its_end() -> None:
+    """Whatever rounding does: what is called long enough can be read to that moment."""
+    for offset in np.linspace(0.0, 1.0, 23):
+        regular = 20.0 + offset + np.arange(0.0, 101.0, 10.0)
+        times = np.concatenate(([0.0], regular, [regular[0] / 2.0 + 120.0]))  # arrival is half way to the second frame
+        frames = np.full((10, 10, 1, len(times)), 100.0)
+        frames[..., -1] = 200.0
+        grid = Grid((10, 10, 1), np.diag([3.0, 3.0, 5.0, 1.0]))
+        series = DynamicSeries(frames, grid, times, baseline_frames=1)
+        timing = assess_timing(series)
+        assert timing.regime == "dynamic"
+        assert find_hot_spot(series, Mask(np.ones((10, 10, 1), bool), grid), timing) is not None
 
 
 def test_a_volume_is_single_and_proves_nothing() -> None:

@@ -112,6 +112,8 @@ def find_hot_spot(series: DynamicSeries | Volume, mask: Mask, timing: Timing) ->
     ------
     GridMismatchError
         If the mask lies on another grid.
+    InvalidArgumentError
+        If the series holds no signal above 0.
     """
     series.grid.require_match(mask.grid)
     if isinstance(series, Volume) or timing.regime == "single" or mask.is_empty:
@@ -125,11 +127,7 @@ def find_hot_spot(series: DynamicSeries | Volume, mask: Mask, timing: Timing) ->
         return None
     voxels = np.zeros(series.grid.shape, np.bool_)
     voxels[around.box] = found
-    hot = Mask(voxels, series.grid)
-    curve = region_curve(series, hot, timing)
-    enhances = _enhances(curve, timing)
-    slice_index = int(np.argwhere(voxels)[0, axis])
-    return HotSpot(hot, slice_index, curve, _curve_type(curve, timing, enhances), enhances)
+    return _hot_spot(series, Mask(voxels, series.grid), timing)
 
 
 def hot_spot_parameters(hot_spot: HotSpot | None, timing: Timing) -> dict[str, Parameter]:
@@ -146,6 +144,13 @@ def hot_spot_parameters(hot_spot: HotSpot | None, timing: Timing) -> dict[str, P
         From :func:`spinehub.perfusion.assess_timing` on the same series.
     """
     return {name: _parameter(name, hot_spot, timing) for name in _LATEST_S}
+
+
+def _hot_spot(series: DynamicSeries, hot: Mask, timing: Timing) -> HotSpot:
+    curve = region_curve(series, hot, timing)
+    enhances = _enhances(curve, timing)
+    slice_index = int(np.argwhere(hot.voxels)[0, series.grid.slice_axis])
+    return HotSpot(hot, slice_index, curve, _curve_type(curve, timing, enhances), enhances)
 
 
 def _wanted_size(mask: Mask) -> int:

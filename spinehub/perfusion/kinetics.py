@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spinehub.errors import TimingError
 
 __all__ = [
+    "AREA_S",
     "EARLY_S",
     "KERNELS",
     "PLATEAU_PERCENT",

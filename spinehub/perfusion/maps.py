@@ -5,15 +5,15 @@ from numpy.typing import NDArray
 
 from spinehub.errors import InvalidArgumentError
 from spinehub.perfusion.body import mean_of_frames, slabs
-from spinehub.perfusion.kinetics import KERNELS, WASHOUT_S, Array, Clock, peak_enhancement
+from spinehub.perfusion.kinetics import AREA_S, EARLY_S, KERNELS, WASHOUT_S, Array, Clock, peak_enhancement
 from spinehub.perfusion.timing import Timing, assess_timing
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Volume
 
 __all__ = ["baseline", "compute_maps", "enhancement", "series_clock", "why_not"]
 
-_NEEDS_END = ("washout", "curve_type")
-"""Maps that read the curve 240 s after arrival."""
+_LATEST_S = {"early_enhancement": EARLY_S, "iauc90": AREA_S, "washout": WASHOUT_S, "curve_type": WASHOUT_S}
+"""Seconds after arrival the scan must reach for a map to exist."""
 _PRE_POST_UNITS = {"peak_enhancement": "%", "percent_enhancement": "%", "signal_enhancement_ratio": ""}
 _MAP_NAMES = tuple(dict.fromkeys((*KERNELS, *_PRE_POST_UNITS)))
 
@@ -99,17 +99,9 @@ def compute_maps(series: DynamicSeries, timing: Timing | None = None) -> dict[st
             "give the frames before and after contrast together"
         )
     timing = assess_timing(series) if timing is None else timing
-    s0 = baseline(series, timing)
+    _require_frames(series, timing)
     names = [name for name in _MAP_NAMES if why_not(name, series, timing) is None]
-    values = {name: np.empty(series.grid.shape, np.float32) for name in names}
-    clock = series_clock(series, timing) if timing.regime == "dynamic" else None
-    for slab in slabs(series):
-        signal, reference = series.frames[slab].astype(np.float64), s0[slab].astype(np.float64)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for name in names:
-                result = _map_values(name, signal, reference, timing, clock)
-                # A kernel such as wash-out does not divide by S0, so the unusable voxels are marked here for all.
-                values[name][slab] = np.where(np.isnan(reference), np.nan, result)
+    values = _all_values(names, series, timing)
     return {name: ParametricMap(name, _unit(name), values[name], series.grid) for name in names}
 
 
@@ -152,10 +144,11 @@ def _why_not_dynamic(name: str, series: DynamicSeries, timing: Timing) -> str | 
             "a dynamic series has early_enhancement and washout instead."
         )
     clock = series_clock(series, timing)
-    if name in _NEEDS_END and not clock.covers(WASHOUT_S):
+    needed_s = _LATEST_S.get(name, 0.0)
+    if not clock.covers(needed_s):
         return (
             f"timing_insufficient: The scan ends {clock.times_s[-1] - clock.arrival_s:.0f} s after contrast arrives, "
-            f"and wash-out is measured at {WASHOUT_S:.0f} s."
+            f"and {name} is read up to {needed_s:.0f} s after it."
         )
     return None
 
@@ -174,6 +167,21 @@ def series_clock(series: DynamicSeries, timing: Timing) -> Clock:
             "assess the timing of this series again"
         )
     return Clock(series.times_s, timing.arrival_s, timing.baseline_frames)
+
+
+def _all_values(names: list[str], series: DynamicSeries, timing: Timing) -> dict[str, NDArray[np.float32]]:
+    """Values ``(I, J, K)`` float32 of some maps, a slab at a time."""
+    values = {name: np.empty(series.grid.shape, np.float32) for name in names}
+    s0 = baseline(series, timing)
+    clock = series_clock(series, timing) if timing.regime == "dynamic" else None
+    for slab in slabs(series):
+        signal, reference = series.frames[slab].astype(np.float64), s0[slab].astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for name in names:
+                result = _map_values(name, signal, reference, timing, clock)
+                # A kernel such as wash-out does not divide by S0, so the unusable voxels are marked here for all.
+                values[name][slab] = np.where(np.isnan(reference), np.nan, result)
+    return values
 
 
 def _map_values(name: str, signal: Array, s0: Array, timing: Timing, clock: Clock | None) -> Array:

@@ -149,7 +149,7 @@ def _reasons(series: DynamicSeries, arrival: Arrival | None) -> tuple[str, ...]:
             "The signal does not show when contrast arrives: state the number of frames before it with "
             "--baseline-frames (baseline_frames= in Python)."
         )
-    elif end_s - arrival.time_s < _SHORTEST_AFTER_ARRIVAL_S:
+    elif end_s < arrival.time_s + _SHORTEST_AFTER_ARRIVAL_S:
         reasons.append(
             f"The scan ends {end_s - arrival.time_s:.0f} s after contrast arrives (the signal shows "
             f"{arrival.baseline_frames} frames before it), and kinetics need {_SHORTEST_AFTER_ARRIVAL_S:.0f} s or more."
