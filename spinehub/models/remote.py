@@ -52,8 +52,23 @@ def download(repo_id: str, revision: str | None = None) -> Path:
         return Path(snapshot_download(repo_id, revision=revision, **options))
 
 
-def upload(folder: Path, repo_id: str, *, private: bool = False, message: str = "Upload with spinehub") -> str:
-    """Create a repository where there is none, send a model folder, and return the address of the commit's repository.
+def upload(
+    folder: Path, repo_id: str, *, private: bool = False, tag: str | None = None, message: str = "Upload with spinehub"
+) -> str:
+    """Create a repository where there is none, send a model folder, and return the address of the repository.
+
+    Parameters
+    ----------
+    folder
+        Model folder; weights, JSON, the card and pictures are sent.
+    repo_id
+        ``organisation/name``.
+    private
+        Whether a new repository is private.
+    tag
+        Name this version gets.
+    message
+        Of the commit.
 
     Raises
     ------
@@ -69,7 +84,9 @@ def upload(folder: Path, repo_id: str, *, private: bool = False, message: str = 
     api = HfApi(library_name="spinehub", library_version=__version__)
     with saying_why(repo_id, None):
         address = api.create_repo(repo_id, private=private, exist_ok=True)
-        api.upload_folder(folder_path=folder, repo_id=repo_id, allow_patterns=_SENT, commit_message=message)
+        commit = api.upload_folder(folder_path=folder, repo_id=repo_id, allow_patterns=_SENT, commit_message=message)
+        if tag is not None:
+            api.create_tag(repo_id, tag=tag, revision=commit.oid, exist_ok=True)
     return str(address)
 
 
@@ -95,7 +112,8 @@ def saying_why(repo_id: str, revision: str | None) -> Iterator[None]:
         raise ModelError(f"{repo_id} has no revision {revision!r}; name an existing branch, tag or commit") from error
     except errors.LocalEntryNotFoundError as error:
         raise ModelError(
-            f"{where} is not in the local cache and the Hub cannot be reached (no network, or HF_HUB_OFFLINE is set); "
+            f"{where} is not in the local cache and the Hub cannot be reached (no network, an outage, or HF_HUB_OFFLINE "
+            "is set); "
             "connect once or use an embedded model"
         ) from error
     except errors.LocalTokenNotFoundError as error:
