@@ -65,9 +65,7 @@ def distance_from(voxels: Sequence[Index], shape: Index, spacing_mm: Position) -
     """Straight distance of each voxel of a box from the nearest of the given voxels in mm, ``(i, j, k)`` float32."""
     nearest = np.full(shape, np.inf, dtype=np.float32)
     for voxel in voxels:
-        squares = [
-            ((np.arange(size) - n) * step) ** 2 for size, n, step in zip(shape, voxel, spacing_mm, strict=True)
-        ]
+        squares = [((np.arange(size) - n) * step) ** 2 for size, n, step in zip(shape, voxel, spacing_mm, strict=True)]
         i, j, k = np.ix_(*squares)
         np.minimum(nearest, (i + j + k).astype(np.float32), out=nearest)
     return np.sqrt(nearest)

@@ -14,9 +14,7 @@ _UNREACHED = 1e30
 """The filter marks voxels it never reached with half of the largest float."""
 
 
-def march(
-    slowness: NDArray[np.float32], spacing_mm: Position, starts: Sequence[Index]
-) -> NDArray[np.float32]:
+def march(slowness: NDArray[np.float32], spacing_mm: Position, starts: Sequence[Index]) -> NDArray[np.float32]:
     """Travel time of a front from the nearest start, by first-order fast marching.
 
     The front solves the eikonal equation ``|grad T| = slowness`` upwind on the six neighbours, so every voxel

@@ -8,19 +8,25 @@ from numpy.typing import NDArray
 from spinehub.errors import InvalidArgumentError
 from spinehub.growing.channels import GrowableImage, cut_channels, grid_of
 from spinehub.growing.domain import SeedVoxels, box_around, distance_from, seed_voxels
+from spinehub.growing.evidence import Palette, log_ratio, slowness_of
 from spinehub.growing.front import march
 from spinehub.growing.growth import Growth
-from spinehub.growing.slowness import slowness_field
-from spinehub.growing.tolerance import border_curve, leak_tolerance, suggest_tolerance
+from spinehub.growing.tolerance import leak_tolerance, suggest_tolerance
 from spinehub.series import ParametricMap
 from spinehub.volume import Grid, Index, Position, Seed
 
 __all__ = ["grow"]
 
+_SEED_BALL_MM = 6.0
+"""Voxels this near a seed are the first examples of the lesion (or of its surroundings, for background seeds)."""
+_FAR_MM = 25.0
+"""From here on a voxel counts in full as a first example of the surroundings."""
+_AROUND_MM = 40.0
+"""Intensities within this distance set the range of the histogram bins."""
+_ROUNDS = 2
 
-def grow(
-    image: GrowableImage, seeds: Sequence[Seed], *, reach_mm: float = 60.0, within_slice: bool = False
-) -> Growth:
+
+def grow(image: GrowableImage, seeds: Sequence[Seed], *, reach_mm: float = 60.0, within_slice: bool = False) -> Growth:
     """Grow a region from seeds, once, for every tolerance.
 
     Parameters
@@ -39,6 +45,15 @@ def grow(
     Growth
         Arrival map and suggested tolerance.
 
+    Notes
+    -----
+    Each voxel's slowness follows the likelihood ratio of its intensities under two smoothed joint histograms, one of
+    examples of the lesion and one of its surroundings (the statistics of interactive segmentation by graph cuts, Boykov
+    and Jolly, ICCV 2001). The first examples are a ball around the foreground seeds and what lies far from them; the
+    region found with these gives the examples of the second and last round. A front marched through that slowness
+    (Sethian, PNAS 1996;93:1591) keeps every level set connected to a seed. Nothing depends on the scale or offset of
+    the intensities, and no parameter is set per case.
+
     Raises
     ------
     InvalidArgumentError
@@ -55,22 +70,26 @@ def grow(
     local = voxels.within(box)
     channels = cut_channels(image, box)
     _require_valid_seeds(channels, local.foreground, voxels.foreground)
-    slowness = slowness_field(channels, grid.spacing_mm, local.foreground)
-    slowness[distance_from(local.foreground, slowness.shape, grid.spacing_mm) > reach_mm] = np.inf
-    for voxel in local.background:
-        slowness[voxel] = np.inf
-    arrival = _arrival(slowness, grid, local, within_slice)
-    curve = border_curve(arrival, slowness, grid.spacing_mm)
-    leak = leak_tolerance(curve)
+    distance = distance_from(local.foreground, channels.shape[1:], grid.spacing_mm)
+    within = np.isfinite(channels).all(axis=0) & (distance <= reach_mm)
+    palette = Palette.of(channels, within & (distance <= _AROUND_MM), grid.spacing_mm)
+    inside, outside = _first_examples(distance, within, local, grid)
+    for _ in range(_ROUNDS):
+        evidence = log_ratio(palette, inside, outside)
+        slowness = np.where(within, slowness_of(evidence), np.inf).astype(np.float32)
+        arrival = _arrival(slowness, grid, local, within_slice)
+        suggested = suggest_tolerance(arrival, evidence, grid.spacing_mm)
+        # What was found describes the lesion better than a ball around the click does.
+        inside = (arrival <= suggested).astype(np.float32)
+        outside = (within & (arrival > suggested)).astype(np.float32)
+    leak = leak_tolerance(arrival, grid.spacing_mm, above=suggested)
     whole = np.full(grid.shape, np.inf, dtype=np.float32)
     whole[box] = arrival
     arrival_map = ParametricMap("arrival", "mm", whole, grid)
-    return Growth(arrival_map, tuple(seeds), float(reach_mm), suggest_tolerance(curve, leak), leak)
+    return Growth(arrival_map, tuple(seeds), float(reach_mm), suggested, leak)
 
 
-def _require_valid_seeds(
-    channels: NDArray[np.float32], local: Sequence[Index], on_image: Sequence[Index]
-) -> None:
+def _require_valid_seeds(channels: NDArray[np.float32], local: Sequence[Index], on_image: Sequence[Index]) -> None:
     for voxel, index in zip(local, on_image, strict=True):
         if not np.isfinite(channels[(slice(None), *voxel)]).all():
             raise InvalidArgumentError(
@@ -79,9 +98,21 @@ def _require_valid_seeds(
             )
 
 
-def _arrival(
-    slowness: NDArray[np.float32], grid: Grid, seeds: SeedVoxels, within_slice: bool
-) -> NDArray[np.float32]:
+def _first_examples(
+    distance: NDArray[np.float32], within: NDArray[np.bool_], seeds: SeedVoxels, grid: Grid
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights of the voxels as examples of the lesion and of its surroundings, before anything is known."""
+    inside = np.clip(_SEED_BALL_MM + 1.0 - distance, 0.0, 1.0) * within
+    outside = np.clip(distance / _FAR_MM, 0.0, 1.0) ** 3 * within
+    if seeds.background:
+        from_background = distance_from(seeds.background, distance.shape, grid.spacing_mm)
+        held = np.clip(_SEED_BALL_MM + 1.0 - from_background, 0.0, 1.0) * within * (from_background < distance)
+        inside = inside * (from_background > distance)
+        outside = outside + held * float(outside.sum() / max(held.sum(), 1.0))
+    return inside.astype(np.float32), outside.astype(np.float32)
+
+
+def _arrival(slowness: NDArray[np.float32], grid: Grid, seeds: SeedVoxels, within_slice: bool) -> NDArray[np.float32]:
     if not within_slice:
         return _compete(slowness, grid.spacing_mm, seeds)
     arrival = np.full_like(slowness, np.inf)
@@ -102,9 +133,12 @@ def _in_slice(voxels: Sequence[Index], axis: int, position: int) -> tuple[Index,
 
 def _compete(slowness: NDArray[np.float32], spacing_mm: Position, seeds: SeedVoxels) -> NDArray[np.float32]:
     """Front of the foreground on the voxels that the front of the background does not reach first."""
-    arrival = march(slowness, spacing_mm, seeds.foreground)
     if not seeds.background:
-        return arrival
+        return march(slowness, spacing_mm, seeds.foreground)
+    blocked = slowness.copy()
+    for voxel in seeds.background:
+        blocked[voxel] = np.inf
+    arrival = march(blocked, spacing_mm, seeds.foreground)
     open_slowness = slowness.copy()
     for voxel in seeds.background:
         open_slowness[voxel] = 1.0
