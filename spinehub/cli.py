@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spinehub.series import DynamicSeries
     from spinehub.volume import Grid, Seed, Volume
 
-__all__ = ["main"]
+__all__ = ["build_parser", "main"]
 
 ROUTES = ("hotspot", "radiomics", "unet", "inception_resnet")
 _NUMBERS = re.compile(r"-\.?\d[\d.,eE+-]*")
@@ -36,7 +36,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    arguments = _parser().parse_args(_joined(list(sys.argv[1:] if argv is None else argv)))
+    arguments = build_parser().parse_args(_joined(list(sys.argv[1:] if argv is None else argv)))
     try:
         arguments.run(arguments)
     except SpineHubError as error:
@@ -59,7 +59,8 @@ def _joined(words: list[str]) -> list[str]:
     return joined
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Parser of all verbs; it imports nothing that a verb needs."""
     parser = _Parser(
         prog="spinehub",
         allow_abbrev=False,
@@ -75,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     publish = _verb(verbs, "publish", _publish, "put a model folder on the Hugging Face Hub")
     publish.add_argument("folder", type=Path, metavar="DIR", help="model folder, as written by train")
     publish.add_argument("--repo-id", required=True, metavar="ID", help="such as your-name/unet-dce")
+    publish.add_argument("--private", action="store_true", help="make the repository private")
+    publish.add_argument("--dry-run", action="store_true", help="show what would be sent, and send nothing")
     _verb(verbs, "demo", _demo, "open the page in a browser")
     return parser
 
@@ -120,6 +123,7 @@ def _add_train(verbs: Any) -> None:
     parser.add_argument("--output", required=True, type=_output, metavar="DIR", help="folder for the model")
     parser.add_argument("--minutes", type=_positive, metavar="M", help="stop after this long")
     parser.add_argument("--seed", default=0, type=_whole, metavar="S", help="seed of everything random")
+    parser.add_argument("--prepared", type=Path, metavar="DIR", help="keep prepared cases here, for several routes")
     parser.add_argument("--resume", action="store_true", help="go on from what is in DIR")
 
 
@@ -206,6 +210,7 @@ def _train(arguments: argparse.Namespace) -> None:
         minutes=arguments.minutes,
         seed=arguments.seed,
         resume=arguments.resume,
+        prepared=arguments.prepared,
     )
     print(f"Written to {arguments.output}: the weights of {arguments.route}")
 
@@ -220,7 +225,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 def _publish(arguments: argparse.Namespace) -> None:
     from spinehub.hub import publish
 
-    print(publish(arguments.folder, arguments.repo_id))
+    print(publish(arguments.folder, arguments.repo_id, private=arguments.private, dry_run=arguments.dry_run))
 
 
 def _demo(_: argparse.Namespace) -> None:

@@ -235,14 +235,14 @@ def test_the_other_verbs_pass_their_options_on(tmp_path, monkeypatch, capsys):
     assert run("simulate", "--cases", 6, "--seed", 4, "--cohort", "as-published", "--output", out) == 0
     assert run("train", "unet", "--data", data, "--output", out, "--minutes", 2.5, "--seed", 7, "--resume") == 0
     assert run("evaluate", "--data", data, "--output", out, "--model", "unet=dir") == 0
-    assert run("publish", out, "--repo-id", "name/unet-dce") == 0
+    assert run("publish", out, "--repo-id", "name/unet-dce", "--dry-run") == 0
     assert run("demo") == 0
     simulate, train, evaluate, publish, demo = calls
     assert simulate[0] == (out, 6, 4)
     assert simulate[1]["cohort"] == "as-published"
-    assert train == (("unet", data, out), {"minutes": 2.5, "seed": 7, "resume": True})
+    assert train == (("unet", data, out), {"minutes": 2.5, "seed": 7, "resume": True, "prepared": None})
     assert evaluate == ((data, out), {"models": {"unet": "dir"}})
-    assert publish == ((out, "name/unet-dce"), {})
+    assert publish == ((out, "name/unet-dce"), {"private": False, "dry_run": True})
     assert demo == ((), {})
     assert "https://example.org/model" in capsys.readouterr().out
 
