@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -51,10 +51,14 @@ class _Cases:
         self.seed = seed
         self.spec = next(iter(self.by_class[0][0].values())).spec
 
-    @property
-    def map_count(self) -> int:
-        """Channels before the first frame."""
-        return 0 if self.spec.channels == "frames" else len(self.spec.maps)
+    def augmented(
+        self, values: torch.Tensor, masks: torch.Tensor, generator: torch.Generator, how: Augmentation
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Augment a batch as its channels allow."""
+        maps = 0 if self.spec.channels == "frames" else len(self.spec.maps)
+        if self.spec.channels == "maps+slices":
+            how = replace(how, hide_late=0.0)  # its last channels are neighbours, not late frames
+        return augment(values, masks, maps, generator, how)
 
     def generators(self, step: int) -> tuple[np.random.Generator, torch.Generator]:
         """Source of every choice of one batch."""
@@ -118,7 +122,7 @@ class SliceBatches:
             return SliceBatch(images[:, 0], classes[:, 0].long())
         # Both classes as soft masks: linear interpolation, then the class that covers half of the pixel.
         soft = torch.stack([classes == 1, classes == 2], dim=2).float()
-        images, soft = augment(images, soft, self._cases.map_count, generator, self.how)
+        images, soft = self._cases.augmented(images, soft, generator, self.how)
         moved = torch.where(soft.amax(dim=2) >= 0.5, 1 + soft.argmax(dim=2), 0)
         return SliceBatch(images[:, 0], moved[:, 0].long())
 
@@ -173,7 +177,7 @@ class LesionBatches:
             valid[sample, : len(chosen)] = True
         images, regions = torch.from_numpy(values), torch.from_numpy(inside)
         if self.how is not None:
-            images, regions = augment(images, regions, self._cases.map_count, generator, self.how)
+            images, regions = self._cases.augmented(images, regions, generator, self.how)
         return LesionBatch(torch.cat([images, regions], dim=2), torch.from_numpy(valid), torch.tensor(labels))
 
     def _chosen(self, stack: PreparedStack, rng: np.random.Generator) -> NDArray[np.intp]:

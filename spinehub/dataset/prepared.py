@@ -60,8 +60,7 @@ class PreparedStack:
         """``(n, C, H, W)`` float32 of some slices, every channel of the specification."""
         size = self.spec.size
         values = np.zeros((len(slices), len(self.spec.channel_names), size, size), np.float32)
-        if self.channels:
-            values[:, list(self.channels)] = self.stored[slices]
+        values[:, list(self.channels)] = self.stored[slices]
         return values
 
     def labels(self, slices: NDArray[np.intp]) -> NDArray[np.uint8]:
@@ -110,7 +109,7 @@ class PreparedCase:
         return DIAGNOSES.index(self.diagnosis)
 
     def stacks(self, name: str) -> dict[Regime, PreparedStack]:
-        """Inputs of one network, by regime.
+        """Inputs of one network, by regime; a regime that shows none of its channels is left out.
 
         Raises
         ------
@@ -131,6 +130,7 @@ class PreparedCase:
                 self.folder / name / regime,
             )
             for regime, notes in content["regimes"].items()
+            if notes["channels"]
         }
 
     @cached_property

@@ -13,7 +13,7 @@ from spinehub.errors import InvalidArgumentError, ModelError
 from spinehub.inputs import PreprocessingSpec, SliceStack, mask_slices
 from spinehub.models.calibration import Answer, log_odds
 from spinehub.models.folder import section_of
-from spinehub.models.network import NetworkModel, NetworkResult, checked_name, load_strictly, read_spec
+from spinehub.models.network import NetworkModel, NetworkResult, checked_name, load_strictly, read_spec, use_device
 from spinehub.perfusion import Timing
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Mask, Volume
@@ -195,7 +195,7 @@ class LesionClassifier(NetworkModel):
         with self.ready():
             valid = torch.ones((1, len(slices)), dtype=torch.bool, device=self.device)
             logits, pooled = self.pooled(self.tensor_of(slices)[None], valid)
-            probabilities = torch.softmax(logits.double(), dim=1)[0].cpu().numpy()
+            probabilities = torch.softmax(logits.float(), dim=1)[0].cpu().numpy().astype(np.float64)
             return probabilities, pooled[0].float().cpu().numpy()
 
     def _run(self, stack: SliceStack, inside: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
@@ -245,7 +245,7 @@ class LesionClassifier(NetworkModel):
         load_strictly(model.pooled.pooling, head, "pooling head")
         model.load_section(section, tensors)
         model.pooled.eval()
-        return model
+        return model.to(use_device())
 
 
 def largest_slices(area: NDArray[np.floating[Any]], count: int) -> NDArray[np.intp]:

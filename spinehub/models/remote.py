@@ -112,9 +112,8 @@ def saying_why(repo_id: str, revision: str | None) -> Iterator[None]:
         raise ModelError(f"{repo_id} has no revision {revision!r}; name an existing branch, tag or commit") from error
     except errors.LocalEntryNotFoundError as error:
         raise ModelError(
-            f"{where} is not in the local cache and the Hub cannot be reached (no network, an outage, or HF_HUB_OFFLINE "
-            "is set); "
-            "connect once or use an embedded model"
+            f"{where} is not in the local cache and the Hub cannot be reached (no network, an outage, or "
+            "HF_HUB_OFFLINE is set); connect once or use an embedded model"
         ) from error
     except errors.LocalTokenNotFoundError as error:
         raise ModelError("no Hub token was found: log in with 'hf auth login' or set HF_TOKEN") from error

@@ -13,7 +13,7 @@ from spinehub.errors import InvalidArgumentError, ModelError
 from spinehub.inputs import PreprocessingSpec, SliceStack, mask_slices
 from spinehub.models.calibration import Answer, log_odds
 from spinehub.models.folder import section_of
-from spinehub.models.network import NetworkModel, NetworkResult, checked_name, load_strictly, read_spec
+from spinehub.models.network import NetworkModel, NetworkResult, checked_name, load_strictly, read_spec, use_device
 from spinehub.perfusion import Timing
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Mask, Volume
@@ -243,7 +243,7 @@ class LesionSegmenter(NetworkModel):
         load_strictly(model.network, weights, "U-Net")
         model.load_section(section, tensors)
         model.network.eval()
-        return model
+        return model.to(use_device())
 
 
 def _build(architecture: Mapping[str, Any]) -> nn.Module:

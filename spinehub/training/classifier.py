@@ -13,7 +13,7 @@ from spinehub.inputs import PreprocessingSpec
 from spinehub.models import LesionClassifier, log_odds
 from spinehub.models.classifier import ARCHITECTURE, CROP, largest_slices
 from spinehub.training.loop import Job
-from spinehub.training.scores import LesionScores, gather_scores
+from spinehub.training.scores import LesionScores, gather_scores, score_figures, validation_stacks
 
 __all__ = ["classifier_job", "classifier_scores", "new_classifier"]
 
@@ -30,12 +30,11 @@ def classifier_job(
     batches = LesionBatches(
         parts["training"], NAME, seed=seed, size=batch, slices=min(_SLICES, model.slices), how=Augmentation()
     )
-    device = model.device.type
-    stacks = _validation_stacks(parts["validation"], seed)
+    stacks = validation_stacks(parts["validation"], NAME, seed)
 
     def losses_of(network: nn.Module, item: Any, half: bool) -> dict[str, torch.Tensor]:
         where = next(network.parameters()).device
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+        with torch.autocast(where.type, dtype=torch.bfloat16, enabled=half):
             logits, _ = network(item.slices.to(where), item.valid.to(where))
         loss = nn.functional.cross_entropy(logits.float(), item.labels.to(where), label_smoothing=_LABEL_SMOOTHING)
         return {"loss": loss}
@@ -50,20 +49,10 @@ def classifier_job(
     return Job(model.pooled, batches.batch, losses_of, score_of)
 
 
-def _validation_stacks(cases: Sequence[PreparedCase], seed: int) -> list[tuple[PreparedStack, int]]:
-    rng = np.random.default_rng(seed)
-    chosen = []
-    for case in cases:
-        stacks = case.stacks(NAME)
-        chosen.append((stacks[sorted(stacks)[int(rng.integers(len(stacks)))]], case.label))
-    return chosen
-
-
 def _validate(model: LesionClassifier, stacks: Sequence[tuple[PreparedStack, int]]) -> dict[str, float]:
     scores = np.array([_judge(model, stack)[0] for stack, _ in stacks])
-    labels = np.array([label for _, label in stacks], dtype=bool)
-    loss = float(np.logaddexp(0.0, np.where(labels, -scores, scores)).mean())
-    return {"score": round(loss, 5), "validation_accuracy": round(float(((scores > 0) == labels).mean()), 5)}
+    figures = score_figures(scores, np.array([label for _, label in stacks]))
+    return {"score": figures["validation_log_loss"], **figures}
 
 
 def _judge(model: LesionClassifier, stack: PreparedStack) -> tuple[float, float, NDArray[np.float32]]:

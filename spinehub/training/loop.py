@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from spinehub.dataset import prefetch
 from spinehub.models import use_device
@@ -86,11 +87,14 @@ def fit(
         JSON record: steps, seconds, samples, best step and score, precision, device.
     """
     fitting = _Fitting(job, plan, folder)
-    with closing(prefetch(job.batch_of, fitting.state.step)) as batches:
+    # disable=None is tqdm's word for "only where the output is a terminal".
+    bar: Any = tqdm(total=100, desc="training", unit="%", disable=None if progress is None else True)
+    with bar, closing(prefetch(job.batch_of, fitting.state.step)) as batches:
         while not fitting.finished:
             fitting.step(next(batches))
             fitting.evaluate_when_due()
             fitting.save_when_due()
+            bar.update(round(100 * fitting.used) - bar.n)
             if progress is not None:
                 progress(fitting.used, f"step {fitting.state.step}")
     return fitting.conclude()

@@ -12,7 +12,7 @@ from spinehub.models import LesionClassifier, LesionSegmenter, fit_calibration
 from spinehub.models.activations import ActivationSpace, fit_activations
 from spinehub.series import Regime
 
-__all__ = ["LesionScores", "calibrate", "gather_scores"]
+__all__ = ["LesionScores", "calibrate", "gather_scores", "score_figures", "validation_stacks"]
 
 _LEAST_CASES = 20
 """Fewer cases of a regime describe no domain."""
@@ -56,6 +56,27 @@ class LesionScores:
     def regimes(self) -> tuple[Regime, ...]:
         """Regimes that occur, in order."""
         return tuple(dict.fromkeys(self.regime))
+
+
+def validation_stacks(cases: Sequence[PreparedCase], name: str, seed: int) -> list[tuple[PreparedStack, int]]:
+    """One regime per case with its label, the same ones throughout a training."""
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for case in cases:
+        stacks = list(case.stacks(name).values())
+        if stacks:
+            chosen.append((stacks[int(rng.integers(len(stacks)))], case.label))
+    return chosen
+
+
+def score_figures(score: NDArray[np.float64], label: NDArray[np.int64]) -> dict[str, float]:
+    """Log loss at the best single slope and accuracy, for choosing among weights.
+
+    Scores are calibrated afterwards, so a network must not be punished for being too sure.
+    """
+    signed = np.where(label == 1, score, -score)
+    loss = min(float(np.logaddexp(0.0, -slope * signed).mean()) for slope in np.geomspace(0.02, 5.0, 40))
+    return {"validation_log_loss": round(loss, 5), "validation_accuracy": round(float((signed > 0).mean()), 5)}
 
 
 def gather_scores(cases: Sequence[PreparedCase], name: str, judge: _Judge) -> LesionScores:

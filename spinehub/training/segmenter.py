@@ -13,7 +13,7 @@ from spinehub.inputs import PreprocessingSpec
 from spinehub.models import LesionSegmenter
 from spinehub.models.segmenter import mean_over_region
 from spinehub.training.loop import Job
-from spinehub.training.scores import LesionScores, gather_scores
+from spinehub.training.scores import LesionScores, gather_scores, score_figures, validation_stacks
 
 __all__ = ["segmenter_job", "segmenter_losses", "segmenter_scores"]
 
@@ -62,13 +62,12 @@ def segmenter_job(
 ) -> Job[Any]:
     """Everything the loop needs to fit the U-Net."""
     batches = SliceBatches(parts["training"], NAME, seed=seed, size=batch, how=Augmentation())
-    device = model.device.type
-    stacks = _validation_stacks(parts["validation"], seed)
+    stacks = validation_stacks(parts["validation"], NAME, seed)
 
     def losses_of(network: nn.Module, item: Any, half: bool) -> dict[str, torch.Tensor]:
         where = next(network.parameters()).device
         values = item.values.to(where).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+        with torch.autocast(where.type, dtype=torch.bfloat16, enabled=half):
             logits = network(values)
         return segmenter_losses(logits, item.labels.to(where))
 
@@ -78,35 +77,20 @@ def segmenter_job(
     return Job(model.network, batches.batch, losses_of, score_of)
 
 
-def _validation_stacks(cases: Sequence[PreparedCase], seed: int) -> list[tuple[PreparedStack, int]]:
-    """One regime per case, the same ones throughout a training."""
-    rng = np.random.default_rng(seed)
-    chosen = []
-    for case in cases:
-        stacks = case.stacks(NAME)
-        chosen.append((stacks[sorted(stacks)[int(rng.integers(len(stacks)))]], case.label))
-    return chosen
-
-
 def _validate(model: LesionSegmenter, stacks: Sequence[tuple[PreparedStack, int]]) -> dict[str, float]:
     """Dice of the lesion and log loss of the vote inside the grown region, on up to three slices of each case."""
-    dices, losses, right = [], [], []
-    for stack, label in stacks:
+    dices, scores = [], []
+    for stack, _ in stacks:
         slices = _largest(stack.lesion_pixels, _VALIDATION_SLICES)
         softmax, _ = model.run(stack.values(slices))
         truth, found = stack.labels(slices) > 0, softmax[:, 1:].sum(axis=1) >= 0.5
         dices.append(2.0 * (truth & found).sum() / max(1, truth.sum() + found.sum()))
         inside = stack.inside(slices)
-        score = model.lesion_vote(softmax, inside).score if inside.any() else 0.0
-        losses.append(float(np.logaddexp(0.0, -score if label else score)))
-        right.append((score > 0) == bool(label))
-    dice, loss = float(np.mean(dices)), float(np.mean(losses))
-    return {
-        "score": round(loss + 1.0 - dice, 5),
-        "validation_dice": round(dice, 5),
-        "validation_log_loss": round(loss, 5),
-        "validation_accuracy": round(float(np.mean(right)), 5),
-    }
+        scores.append(model.lesion_vote(softmax, inside).score if inside.any() else 0.0)
+    dice = float(np.mean(dices))
+    figures = score_figures(np.array(scores), np.array([label for _, label in stacks]))
+    score = round(figures["validation_log_loss"] + 1.0 - dice, 5)
+    return {"score": score, "validation_dice": round(dice, 5), **figures}
 
 
 def _largest(area: NDArray[np.float64], count: int) -> NDArray[np.intp]:
