@@ -1,11 +1,13 @@
 """Make the bundled example: ``python -m spinehub.demo.example [--seed S --case K] [--output DIR]``.
 
-A simulated case is rendered, cropped around the lesion, rounded to what its noise leaves visible, and analysed from
-one click with the weights that are installed; the page shows the stored result when it opens.
+A simulated case is rendered, cropped, rounded to what its noise leaves visible, and analysed from one click with the
+weights that are installed; the page shows the stored result when it opens. After new weights,
+``python -m spinehub.demo.example --reanalyse`` keeps the series and the click and writes the result anew.
 """
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,13 @@ from spinehub.series import DynamicSeries
 from spinehub.simulate import draw_recipe, render
 from spinehub.volume import Grid, Index, Mask, Seed
 
-__all__ = ["deepest_voxel", "make_example"]
+__all__ = ["analyse_example", "deepest_voxel", "make_example"]
 
-SEED, CASE = 2607, 201
+SEED, CASE = 2607, 4303
 """Outside the seeds any training cohort is drawn from."""
-_MARGIN_MM = 58.0
-"""Kept around the lesion in the slice, so that vertebrae above and below, aorta and canal stay in view."""
-_MARGIN_SLICES = 5
-_STEPS_PER_NOISE = 1.5
+_MARGIN_MM = 54.0
+_MARGIN_SLICES = 2
+_NOISE_PER_STEP = 1.5
 
 
 def make_example(folder: Path, seed: int = SEED, case: int = CASE) -> Report:
@@ -46,15 +47,28 @@ def make_example(folder: Path, seed: int = SEED, case: int = CASE) -> Report:
     rendered = render(draw_recipe(seed, case))
     series, lesion = _cropped(rendered.series, rendered.lesions[0].mask)
     write_series(_rounded(series), folder / "series.nii.gz", dtype="int16")
+    return analyse_example(folder, Seed.at_index(deepest_voxel(lesion), series.grid))
+
+
+def analyse_example(folder: Path, click: Seed | None = None) -> Report:
+    """Analyse the series in a folder and store what the page shows of it.
+
+    Parameters
+    ----------
+    folder
+        With series.nii.gz and series.json.
+    click
+        The seed; None: the one of the report.json that is there.
+    """
+    if click is None:
+        document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        click = Seed.at_position(tuple(document["growing"]["seeds"][0]["position_mm"]))
     image = read_series(folder / "series.nii.gz")
-    click = Seed.at_index(deepest_voxel(lesion), image.grid)
     tolerance = suggested(grow(image, [click]))
     source = describe_source(folder / "series.nii.gz")
     report = analyse(image, seeds=[click], tolerance=tolerance, source=source)
     report.save(folder)
-    for path in (folder / "maps").iterdir():  # the page computes them from the series
-        path.unlink()
-    (folder / "maps").rmdir()
+    shutil.rmtree(folder / "maps")  # the page computes them from the series
     _write_explanations(report, folder / "explanations.json")
     return report
 
@@ -67,10 +81,12 @@ def deepest_voxel(mask: Mask) -> Index:
 
 
 def _cropped(series: DynamicSeries, lesion: Mask) -> tuple[DynamicSeries, Mask]:
+    """Cut a box around the lesion that is still as large as the smallest fields of view of the training cases."""
     grid, place = series.grid, np.argwhere(lesion.voxels)
     low, high = place.min(axis=0), place.max(axis=0) + 1
-    margin = [_MARGIN_SLICES if axis == grid.slice_axis else round(_MARGIN_MM / mm)
-              for axis, mm in enumerate(grid.spacing_mm)]  # fmt: skip
+    margin = [
+        _MARGIN_SLICES if axis == grid.slice_axis else round(_MARGIN_MM / grid.spacing_mm[axis]) for axis in range(3)
+    ]
     first = [max(0, int(a) - m) for a, m in zip(low, margin, strict=True)]
     last = [min(n, int(b) + m) for n, b, m in zip(grid.shape, high, margin, strict=True)]
     box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
@@ -82,11 +98,11 @@ def _cropped(series: DynamicSeries, lesion: Mask) -> tuple[DynamicSeries, Mask]:
 
 
 def _rounded(series: DynamicSeries) -> DynamicSeries:
-    """Round to two thirds of the noise between the first two frames, read in tissue: a smaller file."""
+    """Round to 1.5 times the noise, read in tissue from the first two frames: a smaller file."""
     first = series.frames[..., 0]
     difference = (series.frames[..., 1] - first)[first > 0.2 * np.percentile(first, 99.0)]
     noise = 1.4826 * float(np.median(np.abs(difference - np.median(difference)))) / np.sqrt(2.0)
-    step = max(noise / _STEPS_PER_NOISE, 1e-6)
+    step = max(_NOISE_PER_STEP * noise, 1e-6)
     frames = (np.rint(series.frames / step) * step).astype(np.float32)
     return DynamicSeries(frames, series.grid, series.times_s, protocol=series.protocol)
 
@@ -106,8 +122,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--case", type=int, default=CASE)
     parser.add_argument("--output", type=Path, default=EXAMPLE)
+    parser.add_argument("--reanalyse", action="store_true", help="keep the series and the click, write the result anew")
     arguments = parser.parse_args()
-    make_example(arguments.output, arguments.seed, arguments.case)
+    if arguments.reanalyse:
+        analyse_example(arguments.output)
+    else:
+        make_example(arguments.output, arguments.seed, arguments.case)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,16 @@ class Visit:
         self.answers += 1
         self.wait("!document.querySelector('#sh-result .pending')")
 
+    def picture(self, name: str) -> None:
+        """Save the page as it is, light and dark, where SPINEHUB_SCREENSHOTS names a folder."""
+        folder = os.environ.get("SPINEHUB_SCREENSHOTS")
+        if folder is None:
+            return
+        for suffix in ("", "-dark"):
+            self.page.wait_for_timeout(300)
+            self.page.screenshot(path=Path(folder) / f"{name}{suffix}.png")
+            self.page.click("#sh-theme")
+
     def panel_point(self, mm: list[float]) -> tuple[float, float]:
         """Go to a position and return where it is on the largest panel, in page pixels."""
         self.evaluate(f"spinehubViewer.goTo({list(mm)})")

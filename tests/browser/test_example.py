@@ -10,6 +10,8 @@ from spinehub.growing import grow
 from spinehub.io import read_series
 from spinehub.volume import Seed
 
+VALUE = "document.querySelector('#sh-tolerance input[type=range]').value"
+
 
 def asked(visit: Any) -> list[str]:
     """Addresses asked for, without the connection that only tells the server the page is still open."""
@@ -37,6 +39,7 @@ def test_the_example_is_analysed_when_the_page_opens(visit: Any) -> None:
     figures = visit.page.inner_text("#sh-curve")
     assert "Early enhancement" in figures
     assert "Wash-out" in figures
+    visit.picture("page")
     assert not visit.errors
 
 
@@ -83,8 +86,8 @@ def test_dragging_the_tolerance_moves_the_border_without_a_request(visit: Any) -
     page.mouse.down()
     for share in (0.35, 0.5, 0.65, 0.8):
         page.mouse.move(slider["x"] + share * slider["width"], y, steps=3)
+        visit.wait(f"Math.fround({VALUE}) === spinehubViewer.tolerance")
         counts.add(visit.evaluate("spinehubViewer.count"))
-    page.wait_for_timeout(200)
     assert asked(visit)[before:] == []
     assert len(counts) >= 4
     shown = visit.evaluate("spinehubViewer.tolerance")

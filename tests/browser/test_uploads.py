@@ -71,6 +71,7 @@ def test_a_three_phase_series_from_upload_to_report(visit: Any, breast_series_pa
     bright = np.unravel_index(int(np.argmax(image.frames[8:-8, 8:-8, :, 1])), image.frames[8:-8, 8:-8, :, 1].shape)
     position = image.grid.position_of((int(bright[0]) + 8, int(bright[1]) + 8, int(bright[2])))
     seed_at(visit, position)
+    visit.picture("three-phases")
     assert visit.evaluate("spinehubViewer.maskVoxels()") == python_mask(breast_series_path, visit)
     assert "not available" in page.inner_text("#sh-curve")
     assert "No credible frame times" in page.inner_text("#sh-notes")
@@ -112,6 +113,7 @@ def test_a_single_volume_asks_about_contrast(visit: Any, oblique_path: Path, tmp
     visit.page.get_by_role("radio", name="yes").check()
     visit.page.wait_for_timeout(500)
     seed_at(visit, read_series(path).grid.position_of((20, 22, 4)))
+    visit.picture("single-volume")
     assert "The user states that contrast was given." in visit.page.inner_text("#sh-notes")
 
 
@@ -122,6 +124,7 @@ def test_a_malformed_file_is_one_sentence_and_the_page_stays(visit: Any, tmp_pat
     upload(visit, path)
     visit.page.wait_for_selector("[data-testid=toast-body]")
     assert "broken.nii.gz" in visit.page.inner_text("[data-testid=toast-body]")
+    visit.picture("malformed-file")
     assert visit.evaluate("spinehubViewer.shown.image") == before
     assert "Simulated example" in visit.page.inner_text(".sh-left")
 
