@@ -165,7 +165,9 @@ import spinehub
 model = spinehub.from_pretrained("{model}")
 ```
 
-`model.save_pretrained("DIR")` writes a folder for other tools. {stock}
+`model.save_pretrained("DIR")` writes a folder for other tools.
+
+{stock}
 
 ## Training
 
