@@ -40,7 +40,7 @@ def main() -> None:
     evaluate_cohort(work / "test", work / "evaluation", {route: str(work / name) for route, name in NAMES.items()})
     print((work / "evaluation" / "summary.md").read_text(encoding="utf-8"))
     if options.embed:
-        for route, name in NAMES.items():
+        for name in NAMES.values():
             folder = save_embedded(from_pretrained(work / name), ROOT / "spinehub" / "pretrained" / name)
             (ROOT / "model_cards" / f"{name}.md").write_text(render_folder(folder), encoding="utf-8")
             print(f"embedded {name}")
