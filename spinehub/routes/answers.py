@@ -133,8 +133,12 @@ def _load(name: RouteName, models: Mapping[str, Any], loaded: dict[str, Any], mi
 
 
 def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith(".") else f"{text}."
+    """Give the words after a reason's code, if it has one, a capital and a full stop."""
+    code, colon, words = text.partition(": ")
+    if not colon or not code.replace("_", "").isalnum() or not code.islower():
+        code, colon, words = "", "", text
+    words = words[:1].upper() + words[1:]
+    return f"{code}{colon}{words if words.endswith('.') else words + '.'}"
 
 
 def _named(model: Any) -> dict[str, str | None] | None:
