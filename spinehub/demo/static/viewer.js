@@ -273,7 +273,10 @@
     const probe = document.createElement("canvas");
     if (!window.niivue || !probe.getContext("webgl2")) {
       element.querySelector(".sh-viewer").hidden = true;
-      trigger("unsupported", {});
+      // Python can draw plain images only of a case that is there, and draws them anew for the next one.
+      const tell = () => { if (props.value) trigger("unsupported", {}); };
+      watch("value", tell);
+      tell();
       return;
     }
     const viewer = new Viewer(element, trigger);
