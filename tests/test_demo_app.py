@@ -43,7 +43,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log) as server,
     ):
         try:
-            for _ in range(240):
+            for _ in range(720):
                 assert server.poll() is None, (cache / "log.txt").read_text()
                 with contextlib.suppress(urllib.error.URLError):
                     status(f"http://127.0.0.1:{port}/")

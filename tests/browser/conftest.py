@@ -41,7 +41,7 @@ class Visit:
     def evaluate(self, code: str) -> Any:
         return self.page.evaluate(code)
 
-    def wait(self, code: str, timeout_s: float = 60) -> None:
+    def wait(self, code: str, timeout_s: float = 120) -> None:
         self.page.wait_for_function(code, timeout=1000 * timeout_s)
 
     def wait_for_case(self, shape: tuple[int, ...]) -> None:
@@ -104,7 +104,7 @@ def served(address: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _wait_until_up(url: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(240):
+    for _ in range(720):
         if server.poll() is not None:
             raise RuntimeError("the server ended before it answered")
         try:
@@ -112,7 +112,7 @@ def _wait_until_up(url: str, server: subprocess.Popen[bytes]) -> None:
                 return
         except urllib.error.URLError:
             time.sleep(0.25)
-    raise RuntimeError("the server did not answer within 60 s")
+    raise RuntimeError("the server did not answer within three minutes")
 
 
 @pytest.fixture(scope="session")
@@ -146,6 +146,7 @@ def another_visit(browser: Any, address: str) -> Iterator[Visit]:
 def open_page(context: Any, address: str) -> Visit:
     """Open the page in a context and wait for the example."""
     visit = Visit(context.new_page())
+    visit.page.set_default_timeout(90000)
     visit.page.on("request", lambda request: visit.requests.append(request.url))
     visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
     visit.page.goto(address)

@@ -177,11 +177,11 @@ def test_without_webgl_slices_are_plain_images(browser: Any, address: str) -> No
     page = context.new_page()
     page.goto(address)
     image = page.locator("#sh-plain img")
-    image.wait_for(state="visible", timeout=60000)
+    image.wait_for(state="visible", timeout=120000)
     assert not page.locator(".sh-gl").is_visible()
     box = image.bounding_box()
     page.mouse.click(box["x"] + 0.45 * box["width"], box["y"] + 0.45 * box["height"])
-    page.wait_for_function("document.querySelectorAll('.sh-seeds li').length === 2", timeout=60000)
+    page.wait_for_function("document.querySelectorAll('.sh-seeds li').length === 2", timeout=120000)
     context.close()
 
 
