@@ -241,7 +241,8 @@ def test_crop_box_holds_what_the_stack_shows(codes, spacing, shape, degrees) -> 
     stack = make_stack(Volume(held.astype(np.float32) + 1.0, grid), SMALL, timing=SINGLE, maps={}, center_mm=(1, 2, 0))
     shown = stack.values[:, 3 + SMALL.peak_slot]
     assert shown[shown > 0].min() == pytest.approx(shown.max(), rel=1e-5)  # nothing from outside the box
-    assert stack.to_grid(np.ones(stack.grid.shape, np.uint8), grid)[box].mean() > 0.6  # the box also holds what border pixels average
+    # The box also holds what border pixels average.
+    assert stack.to_grid(np.ones(stack.grid.shape, np.uint8), grid)[box].mean() > 0.6
 
 
 def test_hidden_inputs(rng: np.random.Generator) -> None:

@@ -162,9 +162,7 @@ def _wanted_size(mask: Mask) -> int:
     return int(min(wanted.max(), _MOST_SHARE * mask.count))
 
 
-def _best_slice(
-    around: Surroundings, eligible: NDArray[np.bool_], axis: int, wanted: int
-) -> NDArray[np.bool_] | None:
+def _best_slice(around: Surroundings, eligible: NDArray[np.bool_], axis: int, wanted: int) -> NDArray[np.bool_] | None:
     """Hot spot ``(box)`` bool over all slices; None where no 9 eligible voxels are connected."""
     slices = np.moveaxis(eligible, axis, 0)
     scores = np.moveaxis(around.score, axis, 0)

@@ -81,9 +81,7 @@ def vessels(around: Surroundings, series: DynamicSeries, timing: Timing) -> NDAr
     clock = series_clock(series, timing)
     rising = around.sound & (around.score > 0)
     curves, score = around.percent[rising], around.score[rising]
-    low, high = (
-        _first_passage(curves, share * score, clock.times_s, clock.baseline_frames) for share in _FOOT_SHARES
-    )
+    low, high = (_first_passage(curves, share * score, clock.times_s, clock.baseline_frames) for share in _FOOT_SHARES)
     foot = low - (high - low) * _FOOT_SHARES[0] / (_FOOT_SHARES[1] - _FOOT_SHARES[0])
     if np.isfinite(foot).any():
         early[rising] = foot <= np.nanmedian(foot) - float(np.median(np.diff(clock.times_s)))
@@ -100,9 +98,7 @@ def _window_weights(series: DynamicSeries, timing: Timing) -> NDArray[np.float64
     return after / np.count_nonzero(after)
 
 
-def _smooth_among(
-    percent: NDArray[np.float64], sound: NDArray[np.bool_], slice_axis: int
-) -> NDArray[np.float64]:
+def _smooth_among(percent: NDArray[np.float64], sound: NDArray[np.bool_], slice_axis: int) -> NDArray[np.float64]:
     """3 x 3 mean in plane over the sound voxels only; 0 where the voxel itself is not sound."""
     size = [1 if axis == slice_axis else 3 for axis in range(3)]
     weight = ndimage.uniform_filter(sound.astype(np.float64), size, mode="constant")
