@@ -22,7 +22,6 @@ from spinehub.routes import (
     load_model,
     unusual_acquisition,
 )
-from spinehub.routes.answers import _sentence
 from spinehub.series import Curve, DynamicSeries, Protocol
 from spinehub.volume import Grid, Mask, Volume
 
@@ -349,15 +348,3 @@ def test_held_out_scores_prefer_the_end_to_end_figure_of_the_regime():
     assert held_out_score(EVALUATION, "single")["mask_source"] == "truth_mask"
     assert held_out_score(EVALUATION, "pre_post") is None
     assert held_out_score(None, "dynamic") is None
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("timing_insufficient: the scan ends early", "timing_insufficient: The scan ends early."),
-        ("The conformal set holds both classes", "The conformal set holds both classes."),
-        ("flip angle: outside the range.", "Flip angle: outside the range."),
-    ],
-)
-def test_reasons_keep_their_code_and_become_sentences(text, expected):
-    assert _sentence(text) == expected
