@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> gr.Blocks:
     async def build() -> gr.Blocks:  # inside a loop, because outside one Gradio makes some that nobody closes
         return build_demo(Handlers(Workspace(tmp_path_factory.mktemp("root")), CaseStore()))
 
-    return asyncio.run(build())
+    # In a thread of its own: browser tests leave their loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, build()).result()
 
 
 def status(url: str) -> int:
