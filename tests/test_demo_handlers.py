@@ -172,7 +172,16 @@ def test_the_analysis_gets_the_region_and_fills_the_panels(page: Handlers, sessi
     np.testing.assert_array_equal(case.report.finding.mask.voxels, case.growth.mask(session.tolerance).voxels)
 
 
+def test_what_is_on_the_page_is_not_worked_out_again(page: Handlers, session: Session) -> None:
+    assert page.analyse(session, lambda *_, **__: None) == (KEEP, View())
+    session, _ = page.pick(click(), session)
+    page.analyse(session, lambda *_, **__: None)
+    assert page.analyse(session, lambda *_, **__: None) == (KEEP, View())
+    assert len(page.run.calls) == 1
+
+
 def test_explore_mode_asks_no_model(page: Handlers, session: Session) -> None:
+    session, _ = page.clear(session)
     _, view = page.analyse(session, lambda *_, **__: None)
     assert page.run.calls[-1]["models"] == {}
     assert "seeds" not in page.run.calls[-1]

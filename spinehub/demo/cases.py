@@ -61,6 +61,8 @@ class LoadedCase:
         The last growing; its seeds and reach say whether it still fits.
     outcome, report
         The last analysis, and its full report for the downloads.
+    analysed
+        What the last analysis was asked for (:attr:`spinehub.demo.session.Session.wanted`).
     """
 
     image: DynamicSeries | Volume
@@ -71,6 +73,7 @@ class LoadedCase:
     growth: Growth | None = None
     outcome: Outcome | None = None
     report: Report | None = None
+    analysed: tuple[object, ...] | None = None
 
 
 class CaseStore:

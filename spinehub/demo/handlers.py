@@ -56,7 +56,7 @@ class Handlers:
     def use_example(self, session: Session) -> Reply:
         """Go back to the bundled example."""
         session = replace(example_session(self._known(session).token), revision=session.revision + 1)
-        case = self.store.put(session.case_key, load_example())
+        case = self.store.put(session.case_key, replace(load_example(), analysed=session.wanted))
         self.store.want(session.token, session.wanted)
         files = write_downloads(case, session, self.workspace.shared)
         return session, shown.whole(case, session, self._viewer(case, session), files)
@@ -153,17 +153,16 @@ class Handlers:
     def analyse(self, session: Session, progress: gr.Progress = gr.Progress()) -> Reply:  # noqa: B008
         """Measure the lesion and ask the four routes; shown only if it still is what the visitor wants."""
         case = self._case(session)
-        options: dict[str, Any] = {"progress": lambda share, text: progress(share, desc=text), "source": case.source}
-        if session.seeds and session.tolerance is not None:
-            options |= {"seeds": session.seeds, "tolerance": session.tolerance, "reach_mm": session.reach_mm}
-        else:
-            options["models"] = {}
-        report = shown.with_contrast_answer(self.run(case.image, **options), session.contrast_given)
+        if case.analysed == session.wanted:
+            return KEEP, View()
+        report = self.run(
+            case.image, progress=lambda share, text: progress(share, desc=text), source=case.source, **_region(session)
+        )
         if not self.store.wants(session.token, session.wanted):
             return KEEP, View()
-        case = self.store.put(
-            session.case_key, replace(case, maps=report.maps, outcome=Outcome.of(report), report=report)
-        )
+        report = shown.with_contrast_answer(report, session.contrast_given)
+        case = replace(self._case(session), maps=report.maps, report=report, analysed=session.wanted)
+        case = self.store.put(session.case_key, replace(case, outcome=Outcome.of(report)))
         return KEEP, shown.outcome(case)
 
     def downloads(self, session: Session) -> Reply:
@@ -222,15 +221,22 @@ class Handlers:
 
     def _grow_again(self, session: Session) -> Reply:
         """Grow from the session's seeds and go to the suggested tolerance; without a foreground seed, show none."""
-        case = self._case(session)
-        growth = None
+        case, growth = self._case(session), None
         if any(not seed.background for seed in session.seeds):
             growth = grow(case.image, session.seeds, reach_mm=session.reach_mm)
-        case = self.store.put(session.case_key, replace(case, growth=growth, outcome=None, report=None))
         tolerance = None if growth is None else shown.suggested(growth)
         session = replace(session, tolerance=tolerance, revision=session.revision + 1)
-        self.store.want(session.token, session.wanted)
+        self.store.want(session.token, session.wanted)  # first: an older answer must not overwrite this region
+        fresh = replace(case, growth=growth, outcome=None, report=None, analysed=None)
+        case = self.store.put(session.case_key, fresh)
         return session, shown.region(case, session, self._viewer(case, session))
+
+
+def _region(session: Session) -> dict[str, Any]:
+    """What the analysis is told about the region; without one it asks no model."""
+    if not session.seeds or session.tolerance is None:
+        return {"models": {}}
+    return {"seeds": session.seeds, "tolerance": session.tolerance, "reach_mm": session.reach_mm}
 
 
 def sentence(error: Exception) -> str:

@@ -186,7 +186,7 @@ def _answering(handler: Callable[..., Any]) -> Callable[..., list[Any]]:
             frames = "".join(traceback.format_tb(error.__traceback__))
             _LOG.error("a handler failed with %s\n%s", type(error).__name__, frames)
             gr.Warning("Something went wrong here; the page stays as it was.", title="Not possible")
-        return updates(KEEP, View())
+        return updates(KEEP, View(upload=None))  # a refused file must not stay in the drop zone
 
     return answer
 

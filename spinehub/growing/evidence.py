@@ -8,12 +8,12 @@ from scipy import ndimage
 
 from spinehub.volume import Position
 
-__all__ = ["Palette", "log_ratio", "slowness_of"]
+__all__ = ["Palette", "log_ratio", "principal_channels", "slowness_of"]
 
 _SMOOTHING_MM = 0.5
 _BINS = {1: 64, 2: 32, 3: 18}
-"""Bins per channel, so that the joint histogram stays filled; more than three channels share :data:`_FEWEST_BINS`."""
-_FEWEST_BINS = 8
+"""Bins per channel, fewer where channels are joint, so that the histogram stays filled."""
+_MOST_CHANNELS = 3
 _PARZEN_BINS = 1.0
 _EMPTY = 0.1
 """Weight of a voxel that was never seen: keeps the ratio of empty bins near 1."""
@@ -41,7 +41,7 @@ class Palette:
     @classmethod
     def of(cls, channels: NDArray[np.float32], around: NDArray[np.bool_], spacing_mm: Position) -> "Palette":
         """Sort the channels ``(C, i, j, k)`` by their 1st to 99th percentile over the voxels `around` the seeds."""
-        count = _BINS.get(len(channels), _FEWEST_BINS)
+        count = _BINS[len(channels)]
         bins = np.zeros(channels.shape[1:], dtype=np.int64)
         for channel in channels:
             smooth = _smoothed(channel, np.isfinite(channel), spacing_mm)
@@ -90,3 +90,21 @@ def _density(palette: Palette, weights: NDArray[np.float32]) -> NDArray[np.float
 def slowness_of(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
     """Slowness of the front: 1 where the lesion is certain, up to 61 where it is out of the question."""
     return (1.0 + _HARDEST / (1.0 + np.exp(evidence))).astype(np.float32)
+
+
+def principal_channels(channels: NDArray[np.float32], around: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """At most three channels: more are replaced by their first principal components over the voxels `around`.
+
+    A joint histogram of many channels would be empty almost everywhere. Each channel counts by its inter-quartile
+    range, so that units do not matter; not finite where any channel is not valid.
+    """
+    if len(channels) <= _MOST_CHANNELS:
+        return channels
+    samples = channels[:, around]
+    low, middle, high = np.percentile(samples, (25, 50, 75), axis=1)
+    span = np.where(high > low, high - low, 1.0)
+    scaled = np.arcsinh((samples - middle[:, None]) / span[:, None])  # outliers must not become the components
+    axes = np.linalg.svd(np.cov(scaled))[0][:, :_MOST_CHANNELS]
+    axes = axes * np.sign(axes[np.argmax(np.abs(axes), axis=0), np.arange(_MOST_CHANNELS)])
+    spread = np.arcsinh((channels - middle[:, None, None, None]) / span[:, None, None, None])
+    return np.einsum("cn,cijk->nijk", axes, spread).astype(np.float32)

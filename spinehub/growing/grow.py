@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spinehub.errors import InvalidArgumentError
 from spinehub.growing.channels import GrowableImage, cut_channels, grid_of
 from spinehub.growing.domain import SeedVoxels, box_around, distance_from, seed_voxels
-from spinehub.growing.evidence import Palette, log_ratio, slowness_of
+from spinehub.growing.evidence import Palette, log_ratio, principal_channels, slowness_of
 from spinehub.growing.front import march
 from spinehub.growing.growth import Growth
 from spinehub.growing.tolerance import leak_tolerance, suggest_tolerance
@@ -72,7 +72,8 @@ def grow(image: GrowableImage, seeds: Sequence[Seed], *, reach_mm: float = 60.0,
     _require_valid_seeds(channels, local.foreground, voxels.foreground)
     distance = distance_from(local.foreground, channels.shape[1:], grid.spacing_mm)
     within = np.isfinite(channels).all(axis=0) & (distance <= reach_mm)
-    palette = Palette.of(channels, within & (distance <= _AROUND_MM), grid.spacing_mm)
+    around = within & (distance <= _AROUND_MM)
+    palette = Palette.of(principal_channels(channels, around), around, grid.spacing_mm)
     inside, outside = _first_examples(distance, within, local, grid)
     for _ in range(_ROUNDS):
         evidence = log_ratio(palette, inside, outside)

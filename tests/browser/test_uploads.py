@@ -126,6 +126,7 @@ def test_a_malformed_file_is_one_sentence_and_the_page_stays(visit: Any, tmp_pat
     assert "broken.nii.gz" in visit.page.inner_text("[data-testid=toast-body]")
     visit.picture("malformed-file")
     assert visit.evaluate("spinehubViewer.shown.image") == before
+    visit.wait("!document.querySelector('#sh-upload').innerText.includes('broke')")
     assert "Simulated example" in visit.page.inner_text(".sh-left")
 
 
