@@ -23,7 +23,7 @@ from spinehub.simulate.parts import (
 
 __all__ = ["SIMULATOR_VERSION", "CaseRecipe"]
 
-SIMULATOR_VERSION = "1.0"
+SIMULATOR_VERSION = "2.0"
 """Changes whenever the same recipe would render other voxels or the same seed would draw another recipe."""
 
 
