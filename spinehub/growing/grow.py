@@ -1,5 +1,6 @@
 """Seeded growing: the arrival map of a front that starts at the foreground seeds."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,10 +11,12 @@ from spinehub.growing.channels import GrowableImage, cut_channels, grid_of
 from spinehub.growing.domain import SeedVoxels, box_around, distance_from, seed_voxels
 from spinehub.growing.evidence import Palette, log_ratio, principal_channels, slowness_of
 from spinehub.growing.front import march
-from spinehub.growing.growth import Growth
+from spinehub.growing.growth import GrowingWarning, Growth
+from spinehub.growing.limits import Limits
+from spinehub.growing.plain import why_plain
 from spinehub.growing.tolerance import leak_tolerance, suggest_tolerance
 from spinehub.series import ParametricMap
-from spinehub.volume import Grid, Index, Position, Seed
+from spinehub.volume import Grid, Index, Mask, Position, Seed
 
 __all__ = ["grow"]
 
@@ -26,7 +29,16 @@ _AROUND_MM = 40.0
 _ROUNDS = 2
 
 
-def grow(image: GrowableImage, seeds: Sequence[Seed], *, reach_mm: float = 60.0, within_slice: bool = False) -> Growth:
+def grow(
+    image: GrowableImage,
+    seeds: Sequence[Seed],
+    *,
+    reach_mm: float = 60.0,
+    within_slice: bool = False,
+    intensity_range: tuple[float, float] | None = None,
+    box: tuple[Index, Index] | None = None,
+    keep_out: Mask | None = None,
+) -> Growth:
     """Grow a region from seeds, once, for every tolerance.
 
     Parameters
@@ -39,11 +51,17 @@ def grow(image: GrowableImage, seeds: Sequence[Seed], *, reach_mm: float = 60.0,
         Largest straight distance from a foreground seed in mm, finite and above 0.
     within_slice
         Stay in the acquired slices of the foreground seeds.
+    intensity_range, box, keep_out
+        Limits, see :class:`spinehub.growing.Limits`: lowest and highest intensity allowed (of a series, of the mean
+        of its frames after the baseline; of several maps, of the first); two opposite corners as voxel indices,
+        both inside; a mask not to enter.
 
     Returns
     -------
     Growth
-        Arrival map and suggested tolerance.
+        Arrival map and suggested tolerance. Where nothing tells the lesion from its surroundings (a constant
+        region, fewer than 27 voxels within reach and limits) the suggested tolerance is 0, the seeds alone,
+        :attr:`Growth.warning` says why, and so does a :class:`GrowingWarning`.
 
     Notes
     -----
@@ -58,20 +76,47 @@ def grow(image: GrowableImage, seeds: Sequence[Seed], *, reach_mm: float = 60.0,
     ------
     InvalidArgumentError
         If the image is of another type, the reach is not a positive number, no seed is in the foreground, a seed
-        lies outside the volume, or a foreground seed on a voxel without a value.
+        lies outside the volume, or a foreground seed on a voxel without a value or outside a limit.
     GridMismatchError
-        If maps lie on different grids.
+        If maps, or the mask `keep_out`, lie on different grids.
     """
     grid = grid_of(image)
     if not np.isfinite(reach_mm) or reach_mm <= 0:
         raise InvalidArgumentError(f"reach_mm must be a finite number above 0, got {reach_mm}")
+    limits = Limits(intensity_range, box, keep_out)
     voxels = seed_voxels(seeds, grid)
-    box = box_around(voxels.foreground, grid, reach_mm)
-    local = voxels.within(box)
-    channels = cut_channels(image, box)
+    part = limits.cut(box_around(voxels.foreground, grid, reach_mm), grid)
+    limits.require_seeds(image, voxels.foreground)
+    local = voxels.within(part)
+    channels = cut_channels(image, part)
     _require_valid_seeds(channels, local.foreground, voxels.foreground)
     distance = distance_from(local.foreground, channels.shape[1:], grid.spacing_mm)
     within = np.isfinite(channels).all(axis=0) & (distance <= reach_mm)
+    allowed = limits.allowed(image, part)
+    within = within if allowed is None else within & allowed
+    leak, warning = None, why_plain(channels, within, distance, grid, reach_mm)
+    if warning is not None:
+        warnings.warn(warning, GrowingWarning, stacklevel=2)
+        even = np.where(within, 1.0, np.inf).astype(np.float32)
+        arrival, suggested = _arrival(even, grid, local, within_slice), 0.0
+    else:
+        arrival, suggested = _grown(channels, within, distance, local, grid, within_slice)
+        leak = leak_tolerance(arrival, grid.spacing_mm, above=suggested)
+    whole = np.full(grid.shape, np.inf, dtype=np.float32)
+    whole[part] = arrival
+    arrival_map = ParametricMap("arrival", "mm", whole, grid)
+    return Growth(arrival_map, tuple(seeds), float(reach_mm), suggested, leak, limits, within_slice, warning)
+
+
+def _grown(
+    channels: NDArray[np.float32],
+    within: NDArray[np.bool_],
+    distance: NDArray[np.float32],
+    local: SeedVoxels,
+    grid: Grid,
+    within_slice: bool,
+) -> tuple[NDArray[np.float32], float]:
+    """Arrival inside the box around the seeds, and the suggested tolerance."""
     around = within & (distance <= _AROUND_MM)
     palette = Palette.of(principal_channels(channels, around), around, grid.spacing_mm)
     inside, outside = _first_examples(distance, within, local, grid)
@@ -83,11 +128,7 @@ def grow(image: GrowableImage, seeds: Sequence[Seed], *, reach_mm: float = 60.0,
         # What was found describes the lesion better than a ball around the click does.
         inside = (arrival <= suggested).astype(np.float32)
         outside = (within & (arrival > suggested)).astype(np.float32)
-    leak = leak_tolerance(arrival, grid.spacing_mm, above=suggested)
-    whole = np.full(grid.shape, np.inf, dtype=np.float32)
-    whole[box] = arrival
-    arrival_map = ParametricMap("arrival", "mm", whole, grid)
-    return Growth(arrival_map, tuple(seeds), float(reach_mm), suggested, leak)
+    return arrival, suggested
 
 
 def _require_valid_seeds(channels: NDArray[np.float32], local: Sequence[Index], on_image: Sequence[Index]) -> None:

@@ -1,18 +1,23 @@
 """The result of a growing: the arrival map, and what a tolerance makes of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinehub.errors import InvalidArgumentError
+from spinehub.growing.limits import Limits
 from spinehub.series import ParametricMap
 from spinehub.volume import Mask, Seed, frozen_array
 
-__all__ = ["Growth"]
+__all__ = ["GrowingWarning", "Growth"]
 
 _CURVE_POINTS = 256
+
+
+class GrowingWarning(UserWarning):
+    """A region was grown where nothing tells the lesion from its surroundings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +37,12 @@ class Growth:
         Tolerance chosen from the border's contrast, below `leak_tolerance`, in mm of arrival.
     leak_tolerance
         Tolerance at which the volume jumps, None where it never does.
+    limits
+        Limits of the growing besides its reach.
+    within_slice
+        Whether it stayed in the acquired slices of the foreground seeds.
+    warning
+        Why the region is the seeds alone, in one sentence; None where it was found.
     """
 
     arrival: ParametricMap
@@ -39,6 +50,9 @@ class Growth:
     reach_mm: float
     suggested_tolerance: float
     leak_tolerance: float | None
+    limits: Limits = field(default_factory=Limits)
+    within_slice: bool = False
+    warning: str | None = None
 
     def mask(self, tolerance: float) -> Mask:
         """Region reached within a tolerance.
