@@ -4,7 +4,6 @@ Each verb imports what it needs when it runs, so that a refused file never waits
 """
 
 import argparse
-import math
 import os
 import re
 import sys
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from spinehub import words
 from spinehub._version import __version__
 from spinehub.errors import SpineHubError
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["build_parser", "main"]
 
-ROUTES = ("hotspot", "radiomics", "unet", "inception_resnet")
 _NUMBERS = re.compile(r"-\.?\d[\d.,eE+-]*")
 """A word that starts like an option but is a negative number or a list that starts with one."""
 
@@ -48,10 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _joined(words: list[str]) -> list[str]:
+def _joined(given: list[str]) -> list[str]:
     """Glue ``--seed-mm -10.5,3,2`` to ``--seed-mm=-10.5,3,2``: argparse takes a leading minus for an option."""
     joined: list[str] = []
-    for word in words:
+    for word in given:
         if joined and re.fullmatch(r"--[a-z-]+", joined[-1]) and _NUMBERS.fullmatch(word):
             joined[-1] += f"={word}"
         else:
@@ -92,37 +91,43 @@ def _add_analyse(verbs: Any) -> None:
     parser = _verb(verbs, "analyse", _analyse, "measure a lesion and ask the four routes")
     parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="3-D or 4-D file, or one file per frame")
     lesion = parser.add_mutually_exclusive_group(required=True)
-    lesion.add_argument("--seed", action="append", type=_index, metavar="I,J,K", help="voxel in the lesion; repeatable")
-    lesion.add_argument("--seed-mm", action="append", type=_position, metavar="X,Y,Z", help="the same in mm, RAS+")
+    lesion.add_argument(
+        "--seed", action="append", type=words.index, metavar="I,J,K", help="voxel in the lesion; repeatable"
+    )
+    lesion.add_argument("--seed-mm", action="append", type=words.position, metavar="X,Y,Z", help="the same in mm, RAS+")
     lesion.add_argument("--mask", type=Path, metavar="MASK", help="mask of the lesion on the image's grid")
-    parser.add_argument("--background-seed", action="append", default=[], type=_index, metavar="I,J,K",
+    parser.add_argument("--background-seed", action="append", default=[], type=words.index, metavar="I,J,K",
                         help="voxel that must stay outside; repeatable")  # fmt: skip
-    parser.add_argument("--tolerance", default="auto", type=_tolerance, metavar="auto|FLOAT", help="how far to grow")
-    parser.add_argument("--reach-mm", default=60.0, type=_positive, metavar="R", help="never farther from a seed")
+    parser.add_argument(
+        "--tolerance", default="auto", type=words.tolerance, metavar="auto|FLOAT", help="how far to grow"
+    )
+    parser.add_argument("--reach-mm", default=60.0, type=words.positive, metavar="R", help="never farther from a seed")
     times = parser.add_mutually_exclusive_group()
-    times.add_argument("--times-s", type=_numbers, metavar="T0,T1,...", help="time of each frame in seconds")
-    times.add_argument("--frame-interval-s", type=_positive, metavar="DT", help="seconds between frames")
-    parser.add_argument("--baseline-frames", type=_count, metavar="N", help="frames before contrast arrives")
-    parser.add_argument("--model", action="append", default=[], type=_model, metavar="ROUTE=ID",
-                        help=f"weights of a route ({', '.join(ROUTES)}): embedded name, folder or Hub id")  # fmt: skip
-    parser.add_argument("--output", required=True, type=_output, metavar="DIR", help="folder for the results")
+    times.add_argument("--times-s", type=words.numbers, metavar="T0,T1,...", help="time of each frame in seconds")
+    times.add_argument("--frame-interval-s", type=words.positive, metavar="DT", help="seconds between frames")
+    parser.add_argument("--baseline-frames", type=words.count, metavar="N", help="frames before contrast arrives")
+    parser.add_argument("--model", action="append", default=[], type=words.model, metavar="ROUTE=ID",
+                        help=f"weights of a route ({', '.join(words.ROUTES)}): name, folder or Hub id")  # fmt: skip
+    parser.add_argument("--output", required=True, type=words.output, metavar="DIR", help="folder for the results")
 
 
 def _add_simulate(verbs: Any) -> None:
     parser = _verb(verbs, "simulate", _simulate, "write a cohort of simulated cases")
-    parser.add_argument("--cases", required=True, type=_count, metavar="N", help="number of cases, half of each class")
-    parser.add_argument("--seed", required=True, type=_whole, metavar="S", help="case k depends on (S, k) alone")
+    parser.add_argument(
+        "--cases", required=True, type=words.count, metavar="N", help="number of cases, half of each class"
+    )
+    parser.add_argument("--seed", required=True, type=words.whole, metavar="S", help="case k depends on (S, k) alone")
     parser.add_argument("--cohort", default="matched", choices=("matched", "as-published"), help="default: matched")
-    parser.add_argument("--output", required=True, type=_output, metavar="DIR", help="folder for the cohort")
+    parser.add_argument("--output", required=True, type=words.output, metavar="DIR", help="folder for the cohort")
 
 
 def _add_train(verbs: Any) -> None:
     parser = _verb(verbs, "train", _train, "train one route on a cohort")
-    parser.add_argument("route", choices=ROUTES, metavar="ROUTE", help=", ".join(ROUTES))
+    parser.add_argument("route", choices=words.ROUTES, metavar="ROUTE", help=", ".join(words.ROUTES))
     parser.add_argument("--data", required=True, type=Path, metavar="COHORT", help="folder with cohort.csv")
-    parser.add_argument("--output", required=True, type=_output, metavar="DIR", help="folder for the model")
-    parser.add_argument("--minutes", type=_positive, metavar="M", help="stop after this long")
-    parser.add_argument("--seed", default=0, type=_whole, metavar="S", help="seed of everything random")
+    parser.add_argument("--output", required=True, type=words.output, metavar="DIR", help="folder for the model")
+    parser.add_argument("--minutes", type=words.positive, metavar="M", help="stop after this long")
+    parser.add_argument("--seed", default=0, type=words.whole, metavar="S", help="seed of everything random")
     parser.add_argument("--prepared", type=Path, metavar="DIR", help="keep prepared cases here, for several routes")
     parser.add_argument("--resume", action="store_true", help="go on from what is in DIR")
 
@@ -130,8 +135,10 @@ def _add_train(verbs: Any) -> None:
 def _add_evaluate(verbs: Any) -> None:
     parser = _verb(verbs, "evaluate", _evaluate, "score the routes on a cohort they were not trained on")
     parser.add_argument("--data", required=True, type=Path, metavar="COHORT", help="folder with cohort.csv")
-    parser.add_argument("--model", action="append", default=[], type=_model, metavar="ROUTE=ID", help="as in analyse")
-    parser.add_argument("--output", required=True, type=_output, metavar="DIR", help="folder for the scores")
+    parser.add_argument(
+        "--model", action="append", default=[], type=words.model, metavar="ROUTE=ID", help="as in analyse"
+    )
+    parser.add_argument("--output", required=True, type=words.output, metavar="DIR", help="folder for the scores")
 
 
 def _analyse(arguments: argparse.Namespace) -> None:
@@ -253,69 +260,3 @@ def _progress() -> Iterator[Callable[[float, str], None] | None]:
             bar.update(100 * fraction - bar.n)
 
         yield show
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        values = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be numbers with commas between them, got {text!r}") from None
-    if not all(math.isfinite(value) for value in values):
-        raise argparse.ArgumentTypeError(f"must be finite numbers, got {text!r}")
-    return values
-
-
-def _index(text: str) -> tuple[int, int, int]:
-    try:
-        i, j, k = (int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be three whole numbers I,J,K, got {text!r}") from None
-    return i, j, k
-
-
-def _position(text: str) -> tuple[float, ...]:
-    if len(_numbers(text)) != 3:
-        raise argparse.ArgumentTypeError(f"must be three numbers X,Y,Z in mm, got {text!r}")
-    return _numbers(text)
-
-
-def _positive(text: str) -> float:
-    if len(_numbers(text)) != 1 or _numbers(text)[0] <= 0:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
-    return float(text)
-
-
-def _tolerance(text: str) -> float | str:
-    if text == "auto":
-        return text
-    if len(_numbers(text)) != 1 or _numbers(text)[0] < 0:
-        raise argparse.ArgumentTypeError(f"must be auto or a number of at least 0, got {text!r}")
-    return float(text)
-
-
-def _whole(text: str) -> int:
-    if not re.fullmatch(r"\d{1,18}", text):
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, got {text!r}")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if _whole(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
-    return int(text)
-
-
-def _model(text: str) -> tuple[str, str]:
-    route, _, model_id = text.partition("=")
-    if route not in ROUTES or not model_id:
-        raise argparse.ArgumentTypeError(f"must be ROUTE=ID with a route of {', '.join(ROUTES)}, got {text!r}")
-    return route, model_id
-
-
-def _output(text: str) -> Path:
-    """A folder that exists or can be made; checked before any work is done."""
-    folder = Path(text)
-    existing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise argparse.ArgumentTypeError(f"must be a folder that can be written to, got {text!r}")
-    return folder

@@ -7,13 +7,13 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "spinehub"
 FLOORS = (
-    {"errors", "_version"},
+    {"errors", "_version", "words"},
     {"volume"},
     {"series"},
     {"case"},
     {"perfusion", "growing", "metrics", "simulate"},
-    {"features", "io", "render", "inputs"},
-    {"report", "models", "cohort", "cards"},
+    {"features", "io", "render", "inputs", "cards"},
+    {"report", "models", "cohort"},
     {"dataset", "hub", "routes"},
     {"training", "pipeline"},
     {"evaluation"},
