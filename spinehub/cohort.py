@@ -105,7 +105,7 @@ def _row_of(recipe: "CaseRecipe", folder: Path) -> CohortRow:
         patient_id=recipe.case_id,
         series=case_folder / SERIES_FILE,
         lesion_mask=case_folder / LESION_FILE,
-        diagnosis=recipe.diagnosis,
+        diagnosis=recipe.diagnosis or "",
         age_years=recipe.patient.age_years,
         sex=recipe.patient.sex,
         extra={"level": index.level, "histology": index.histology, "lesions": str(len(recipe.lesions))},

@@ -6,12 +6,14 @@ classes stands in :mod:`spinehub.simulate.signs`.
 
 from spinehub.simulate.cohort import cohort_recipes, draw_recipe
 from spinehub.simulate.expected import expected_parameters
+from spinehub.simulate.lesion import swap_lesion
 from spinehub.simulate.parts import CohortName, KineticPrior
 from spinehub.simulate.recipe import SIMULATOR_VERSION, CaseRecipe
 from spinehub.simulate.rendering import render, render_twin
-from spinehub.simulate.signs import bayes_posterior, recipe_log_density
+from spinehub.simulate.signs import DIFFERENCES, bayes_posterior, recipe_log_density
 
 __all__ = [
+    "DIFFERENCES",
     "SIMULATOR_VERSION",
     "CaseRecipe",
     "CohortName",
@@ -23,4 +25,5 @@ __all__ = [
     "recipe_log_density",
     "render",
     "render_twin",
+    "swap_lesion",
 ]

@@ -13,7 +13,7 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
 from spinehub.simulate.anatomy import LEVELS
 from spinehub.simulate.canvas import smooth_field
-from spinehub.simulate.parts import LesionRecipe, zone_factors
+from spinehub.simulate.lesion_parts import LesionRecipe, septum_log_factors, zone_factors
 from spinehub.simulate.protocol import spine_affine
 from spinehub.simulate.recipe import CaseRecipe
 from spinehub.simulate.scene import SUB_SLICES, Scene
@@ -24,13 +24,14 @@ __all__ = ["LesionMaps", "lesion_maps"]
 _Array = NDArray[np.float32]
 _Box = tuple[slice, slice, slice]
 _LEAVING_BONE_MM = {"none": 12.0, "small": 4.0, "large": 0.5}
-_DISC_MM, _CANAL_MM, _CORD_MM, _VESSEL_MM, _AIR_MM = 14.0, 6.0, 60.0, 20.0, 400.0
+_DISC_MM, _CORD_MM, _VESSEL_MM, _AIR_MM = 14.0, 60.0, 20.0, 400.0
+_CANAL_MM = (1.5, 10.0)
 _STRETCH = 0.9
 _ISLAND_MM, _CUTS = 40.0, 4
 _MASS_RADIUS = {"none": 0.0, "small": 0.5, "large": 0.9}
 _SEAT = {"none": 1.0, "small": 0.9, "large": 0.7}
 _SEPTUM = 0.16
-_SEPTUM_LOG_KTRANS, _SEPTUM_DENSITY = -1.2, 0.6
+_FIBROUS_DENSITY = 0.6
 _TEXTURE_TOP = 0.75
 """The drawn Ktrans is that of the hot-spot tissue: this quantile of the texture."""
 
@@ -201,7 +202,8 @@ def _penalty(lesion: LesionRecipe, scene: Scene, box: _Box) -> _Array:
     tissue = np.sum([share[at] for share in shares.values()], axis=0)
     flat = _CORD_MM * shares["cord"][at] + _VESSEL_MM * shares["artery"][at] + _AIR_MM * np.clip(1.0 - tissue, 0.0, 1.0)
     penalty = _LEAVING_BONE_MM[lesion.signs.soft_tissue_mass] * (1.0 - np.maximum(bone, disc))
-    penalty += _DISC_MM * lesion.disc_sparing * disc + _CANAL_MM * canal + flat[..., None]
+    wall = _CANAL_MM[0] + (_CANAL_MM[1] - _CANAL_MM[0]) * lesion.canal_sparing
+    penalty += _DISC_MM * lesion.disc_sparing * disc + wall * canal + flat[..., None]
     return np.asarray(penalty, dtype=np.float32)
 
 
@@ -248,10 +250,12 @@ def _inside(recipe: CaseRecipe, lesion: LesionRecipe, box: _Box, share: _Array) 
     log_ktrans = lesion.signs.unevenness * (texture - top)
     log_ktrans += rim * np.float32(np.log(zones["rim"])) + (1.0 - rim) * np.float32(np.log(zones["core"]))
     density = np.ones_like(share)
-    if lesion.signs.septa == "yes":
+    if lesion.signs.septa != "none":
         septum = np.clip(1.5 - np.abs(sheets) / _SEPTUM, 0.0, 1.0)
-        log_ktrans += np.float32(_SEPTUM_LOG_KTRANS) * septum
-        density -= np.float32(1.0 - _SEPTUM_DENSITY) * septum
+        in_septa, in_lobules = septum_log_factors(lesion.signs)
+        log_ktrans += np.float32(in_septa) * septum + np.float32(in_lobules) * (1.0 - septum)
+        if lesion.signs.septa == "fibrous":
+            density -= np.float32(1.0 - _FIBROUS_DENSITY) * septum
     core = solid & (depth > 0.5 * lesion.rim_mm)
     necrosis = _patches(dead + depth / np.float32(coarse), core, lesion.necrosis) * (depth > 0.4 * lesion.rim_mm)
     matrix = _patches(lumps, solid, lesion.matrix)

@@ -8,17 +8,15 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from spinehub.case import DIAGNOSES, Diagnosis
 from spinehub.errors import InvalidArgumentError
+from spinehub.simulate.lesion_parts import NECROSIS_T1_FACTOR, LesionRecipe, zone_factors
 from spinehub.simulate.parts import (
-    NECROSIS_T1_FACTOR,
     AnatomyRecipe,
     ArtefactRecipe,
     CohortName,
     KineticPrior,
-    LesionRecipe,
     PatientRecipe,
     PerfusionRecipe,
     ProtocolRecipe,
-    zone_factors,
 )
 
 __all__ = ["SIMULATOR_VERSION", "CaseRecipe"]
@@ -29,13 +27,20 @@ SIMULATOR_VERSION = "2.0"
 
 @dataclass(frozen=True)
 class CaseRecipe:
-    """Everything drawn for one case; ``lesions[0]`` is the index lesion."""
+    """Everything drawn for one case; ``lesions[0]`` is the index lesion.
+
+    Parameters
+    ----------
+    without
+        Differences between the classes that were switched off, of :data:`spinehub.simulate.signs.DIFFERENCES`.
+    """
 
     version: str
     seed: int
     case: int
     cohort: CohortName
     kinetics: KineticPrior
+    without: tuple[str, ...]
     patient: PatientRecipe
     protocol: ProtocolRecipe
     anatomy: AnatomyRecipe
@@ -44,12 +49,14 @@ class CaseRecipe:
     artefacts: ArtefactRecipe
 
     def __post_init__(self) -> None:
-        if not self.lesions or self.lesions[0].diagnosis not in DIAGNOSES:
-            raise InvalidArgumentError(f"lesions must start with an index lesion of a class in {DIAGNOSES}, got none")
+        if not self.lesions:
+            raise InvalidArgumentError("lesions must start with an index lesion, got none; render_twin leaves it out")
+        if self.diagnosis is not None and self.diagnosis not in DIAGNOSES:
+            raise InvalidArgumentError(f"diagnosis must be one of {DIAGNOSES} or None, got {self.diagnosis!r}")
 
     @property
-    def diagnosis(self) -> Diagnosis:
-        """Class of the index lesion."""
+    def diagnosis(self) -> Diagnosis | None:
+        """Class of the index lesion; None for what belongs to neither."""
         return self.lesions[0].diagnosis
 
     @property
@@ -85,10 +92,10 @@ class CaseRecipe:
         Returns
         -------
         dict
-            ``hot_spot``, ``rim``, ``core`` and ``necrosis``, each with ``ktrans_per_min``, ``kep_per_min``, ``ve``,
-            ``vp``, ``t1_s`` and ``delay_s``.
+            ``hot_spot``, ``rim``, ``core``, ``septa``, ``lobules`` and ``necrosis``, each with ``ktrans_per_min``,
+            ``kep_per_min``, ``ve``, ``vp``, ``t1_s`` and ``delay_s``.
         """
-        return {name: self._zone(name) for name in ("hot_spot", "rim", "core", "necrosis")}
+        return {name: self._zone(name) for name in zone_factors(self.lesions[0].signs)}
 
     def _zone(self, name: str) -> dict[str, float]:
         lesion = self.lesions[0]
