@@ -16,6 +16,7 @@ HEAVY = (
     "SimpleITK",
     "matplotlib",
     "nibabel",
+    "numba",
     "sklearn",
     "segmentation_models_pytorch",
     "huggingface_hub",

@@ -28,6 +28,7 @@ OWNERS = {
     "huggingface_hub": {"hub", "cards", "models"},
     "matplotlib": {"render", "training", "evaluation"},
     "nibabel": {"io"},
+    "numba": {"growing"},
     "radiomics": {"features"},
     "segmentation_models_pytorch": {"models"},
     "sklearn": {"models", "metrics", "training", "evaluation"},
