@@ -5,24 +5,31 @@ would have to leave bone, cross a disc or enter the canal. The cut is set so tha
 whatever the shape, so that volume cannot tell the classes apart.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
 from spinehub.simulate.anatomy import LEVELS
 from spinehub.simulate.canvas import smooth_field
+from spinehub.simulate.lesion_box import (
+    Box,
+    LesionMaps,
+    box_around,
+    box_points,
+    inside_view,
+    patches,
+    to_spine_frame,
+    to_vertebra_frame,
+)
 from spinehub.simulate.lesion_parts import LesionRecipe, septum_log_factors, zone_factors
-from spinehub.simulate.protocol import spine_affine
+from spinehub.simulate.lookalike_shape import LOOKALIKES, lookalike_maps
 from spinehub.simulate.recipe import CaseRecipe
 from spinehub.simulate.scene import SUB_SLICES, Scene
 from spinehub.simulate.spine import SpineGeometry
 
-__all__ = ["LesionMaps", "lesion_maps"]
+__all__ = ["lesion_maps"]
 
 _Array = NDArray[np.float32]
-_Box = tuple[slice, slice, slice]
 _LEAVING_BONE_MM = {"none": 12.0, "small": 4.0, "large": 0.5}
 _DISC_MM, _CORD_MM, _VESSEL_MM, _AIR_MM = 14.0, 60.0, 20.0, 400.0
 _CANAL_MM = (1.5, 10.0)
@@ -36,37 +43,13 @@ _TEXTURE_TOP = 0.75
 """The drawn Ktrans is that of the hot-spot tissue: this quantile of the texture."""
 
 
-@dataclass(frozen=True, eq=False)
-class LesionMaps:
-    """A lesion on a box of the voxel grid; arrays have the shape of the box.
-
-    Parameters
-    ----------
-    box
-        Slices of the volume.
-    share
-        Share of each voxel that is lesion.
-    log_ktrans
-        Logarithm of Ktrans over that of the hot-spot tissue.
-    necrosis, matrix
-        Shares of the lesion's part.
-    density
-        Factor on the proton density: below 1 in fibrous septa.
-    """
-
-    box: _Box
-    share: _Array
-    log_ktrans: _Array
-    necrosis: _Array
-    matrix: _Array
-    density: _Array
-
-
 def lesion_maps(recipe: CaseRecipe, lesion: LesionRecipe, geometry: SpineGeometry, scene: Scene) -> LesionMaps:
     """Shape and inner structure of one lesion in its scene."""
+    if lesion.histology in LOOKALIKES:
+        return lookalike_maps(recipe, lesion, geometry, scene)
     centres, radii = _lobes(lesion, geometry)
-    whole = _box_around(recipe, centres, radii, lesion)
-    points = _box_points(recipe, whole)
+    whole = box_around(recipe, centres, radii + 0.45 * lesion.diameter_mm + 8.0)
+    points = box_points(recipe, whole)
     rng = np.random.default_rng(lesion.shape_seed)
     cost = _lobe_cost(points, centres, radii, lesion)
     rows, columns, slices, _ = cost.shape
@@ -76,7 +59,7 @@ def lesion_maps(recipe: CaseRecipe, lesion: LesionRecipe, geometry: SpineGeometr
     cost += _penalty(lesion, scene, whole)
     cost += _stretch_penalty(points, lesion, geometry)
     share = _cut(cost, lesion, recipe.protocol.spacing_mm)
-    box, kept = _inside_view(whole, recipe.protocol.matrix)
+    box, kept = inside_view(whole, recipe.protocol.matrix)
     return _inside(recipe, lesion, box, share[kept])
 
 
@@ -97,14 +80,6 @@ def lesion_centre(lesion: LesionRecipe, geometry: SpineGeometry) -> NDArray[np.f
 
 def _rising(geometry: SpineGeometry, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return geometry.tables["s"], geometry.tables[name]
-
-
-def _to_spine_frame(local: NDArray[np.float64], level: int, geometry: SpineGeometry) -> NDArray[np.float64]:
-    """Points ``(n, 3)`` of a vertebra's frame in the spine frame."""
-    sin, cos = np.sin(geometry.tilt[level]), np.cos(geometry.tilt[level])
-    y = geometry.wall_yz[level, 0] + local[:, 1] * cos + local[:, 2] * sin
-    z = geometry.wall_yz[level, 1] - local[:, 1] * sin + local[:, 2] * cos
-    return np.stack([local[:, 0], y, z], axis=1)
 
 
 def _lobes(lesion: LesionRecipe, geometry: SpineGeometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -135,48 +110,7 @@ def _lobes(lesion: LesionRecipe, geometry: SpineGeometry) -> tuple[NDArray[np.fl
         centres += [target, main + (target - main) / 3.0, main + (target - main) * 2.0 / 3.0]
         radii += [reach * radius, 0.45 * radius, 0.45 * radius]
         radii[0] *= _SEAT[lesion.signs.soft_tissue_mass]
-    return _to_spine_frame(np.array(centres), level, geometry), np.array(radii)
-
-
-def _box_around(
-    recipe: CaseRecipe, centres: NDArray[np.float64], radii: NDArray[np.float64], lesion: LesionRecipe
-) -> _Box:
-    inverse = np.linalg.inv(spine_affine(recipe.protocol))
-    reach = radii + 0.45 * lesion.diameter_mm + 8.0
-    corners = np.concatenate([centres + sign * reach[:, None] for sign in (-1.0, 1.0)])
-    low_high = np.array([[*corners.min(axis=0)], [*corners.max(axis=0)]])
-    eight = np.array(np.meshgrid(*low_high.T, indexing="ij")).reshape(3, -1)
-    voxels = inverse[:3, :3] @ eight + inverse[:3, 3:]
-    first, last = np.floor(voxels.min(axis=1)).astype(int), np.ceil(voxels.max(axis=1)).astype(int) + 1
-    a, b, c = (slice(int(start), int(stop)) for start, stop in zip(first, last, strict=True))
-    return a, b, c
-
-
-def _inside_view(box: _Box, matrix: tuple[int, int, int]) -> tuple[_Box, _Box]:
-    """The part of a box that lies on the grid, as slices of the volume and of the box."""
-    starts = [min(max(part.start, 0), size - 1) for part, size in zip(box, matrix, strict=True)]
-    stops = [max(min(part.stop, size), start + 1) for part, size, start in zip(box, matrix, starts, strict=True)]
-    a, b, c = (slice(start, stop) for start, stop in zip(starts, stops, strict=True))
-    d, e, f = (
-        slice(start - part.start, stop - part.start) for part, start, stop in zip(box, starts, stops, strict=True)
-    )
-    return (a, b, c), (d, e, f)
-
-
-def _box_points(recipe: CaseRecipe, box: _Box) -> _Array:
-    """``(3, I, J, K, SUB_SLICES)`` positions in the spine frame; the box may reach beyond the field of view."""
-    affine = spine_affine(recipe.protocol)
-    i, j, k = (np.arange(part.start, part.stop, dtype=np.float64) for part in box)
-    depth = k[:, None] + (np.arange(SUB_SLICES) + 0.5) / SUB_SLICES - 0.5
-    return np.stack(
-        [
-            affine[axis, 0] * i[:, None, None, None]
-            + affine[axis, 1] * j[None, :, None, None]
-            + affine[axis, 2] * depth[None, None]
-            + affine[axis, 3]
-            for axis in range(3)
-        ]
-    ).astype(np.float32)
+    return to_spine_frame(np.array(centres), level, geometry), np.array(radii)
 
 
 def _lobe_cost(
@@ -193,7 +127,7 @@ def _lobe_cost(
     return np.asarray(-blend * np.log(np.maximum(total, 1e-30)), dtype=np.float32)
 
 
-def _penalty(lesion: LesionRecipe, scene: Scene, box: _Box) -> _Array:
+def _penalty(lesion: LesionRecipe, scene: Scene, box: Box) -> _Array:
     """Cost of the tissue in the way; beyond the field of view the nearest voxel stands in."""
     size = scene.bone.shape[:3]
     at = np.ix_(*(np.clip(np.arange(part.start, part.stop), 0, n - 1) for part, n in zip(box, size, strict=True)))
@@ -210,9 +144,7 @@ def _penalty(lesion: LesionRecipe, scene: Scene, box: _Box) -> _Array:
 def _stretch_penalty(points: _Array, lesion: LesionRecipe, geometry: SpineGeometry) -> _Array:
     """Reaching beyond the middle of the neighbouring discs costs, so that one vertebra stays the seat."""
     level = LEVELS.index(lesion.level)
-    sin, cos = np.float32(np.sin(geometry.tilt[level])), np.float32(np.cos(geometry.tilt[level]))
-    y, z = (np.float32(value) for value in geometry.wall_yz[level])
-    beyond = np.abs((points[1] - y) * sin + (points[2] - z) * cos)
+    beyond = np.abs(to_vertebra_frame(points, level, geometry)[2])
     beyond -= np.float32(0.5 * (geometry.height[level] + geometry.disc[level]) + 2.0)
     return np.asarray(np.clip(_STRETCH * beyond, 0.0, 14.0), dtype=np.float32)
 
@@ -234,7 +166,7 @@ def _cut(cost: _Array, lesion: LesionRecipe, spacing_mm: tuple[float, float, flo
     return np.asarray(share, dtype=np.float32)
 
 
-def _inside(recipe: CaseRecipe, lesion: LesionRecipe, box: _Box, share: _Array) -> LesionMaps:
+def _inside(recipe: CaseRecipe, lesion: LesionRecipe, box: Box, share: _Array) -> LesionMaps:
     rng = np.random.default_rng(lesion.texture_seed)
     spacing = recipe.protocol.spacing_mm
     solid = share >= 0.5
@@ -257,14 +189,6 @@ def _inside(recipe: CaseRecipe, lesion: LesionRecipe, box: _Box, share: _Array) 
         if lesion.signs.septa == "fibrous":
             density -= np.float32(1.0 - _FIBROUS_DENSITY) * septum
     core = solid & (depth > 0.5 * lesion.rim_mm)
-    necrosis = _patches(dead + depth / np.float32(coarse), core, lesion.necrosis) * (depth > 0.4 * lesion.rim_mm)
-    matrix = _patches(lumps, solid, lesion.matrix)
+    necrosis = patches(dead + depth / np.float32(coarse), core, lesion.necrosis) * (depth > 0.4 * lesion.rim_mm)
+    matrix = patches(lumps, solid, lesion.matrix)
     return LesionMaps(box, share, log_ktrans.astype(np.float32), necrosis.astype(np.float32), matrix, density)
-
-
-def _patches(field: _Array, where: NDArray[np.bool_], share: float) -> _Array:
-    """Soft patches over the highest part of a field, covering `share` of `where`."""
-    if share <= 0 or not where.any():
-        return np.zeros_like(field)
-    level = np.quantile(field[where], 1.0 - share)
-    return np.asarray(np.clip((field - level) * 4.0 + 0.5, 0.0, 1.0), dtype=np.float32)

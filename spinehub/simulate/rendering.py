@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from spinehub.case import Case, Lesion
 from spinehub.series import DynamicSeries, Protocol
 from spinehub.simulate.artefacts import add_ghosts, add_rician_noise, coil_sensitivity, moved
+from spinehub.simulate.lesion_box import LesionMaps
 from spinehub.simulate.lesion_parts import NECROSIS_KTRANS_FACTOR, NECROSIS_T1_FACTOR, LesionRecipe
-from spinehub.simulate.lesion_shape import LesionMaps, lesion_maps
+from spinehub.simulate.lesion_shape import lesion_maps
 from spinehub.simulate.protocol import protocol_grid
 from spinehub.simulate.recipe import CaseRecipe
 from spinehub.simulate.scene import Scene, paint_scene
