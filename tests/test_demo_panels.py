@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinehub.demo.cases import Outcome
+from spinehub.demo.drawing import nice_ticks
 from spinehub.demo.markup import Markup, element, join, text
 from spinehub.demo.panels import notices_panel
-from spinehub.demo.plots import curve_plot, nice_ticks, tolerance_plot
+from spinehub.demo.plots import curve_plot, tolerance_plot
 from spinehub.demo.results import result_panel
 from spinehub.perfusion import Timing
 from spinehub.series import Curve
@@ -62,14 +63,18 @@ FOUR = (
 )
 
 
+def as_read(words: str) -> str:
+    """Line ends and NUL as any HTML parser may hand them on."""
+    return words.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+
+
 @given(st.text())
 def test_any_text_stays_text(words: str) -> None:
     page = element("p", words, title=words)
     assert not set("${`") & set(page)
     reader = Reader(page)
     assert reader.tags == ["p"]
-    plain = words.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
-    assert "".join(reader.words).replace("\r", "\n") in (plain, words)
+    assert as_read("".join(reader.words)) == as_read(words)
 
 
 def test_markup_is_placed_as_it_is_and_none_is_left_out() -> None:

@@ -9,29 +9,21 @@ from typing import Any
 import gradio as gr
 
 from spinehub.demo.cases import CaseStore
+from spinehub.demo.columns import case_columns
+from spinehub.demo.definitions import definitions_dialog
 from spinehub.demo.handlers import Handlers, sentence
 from spinehub.demo.markup import element
+from spinehub.demo.physics_tab import physics_tab
 from spinehub.demo.session import Workspace
-from spinehub.demo.shown import DOWNLOADS
 from spinehub.demo.view import KEEP, View, outputs, updates
-from spinehub.demo.viewer import STATIC, FileDrop, NiiViewer
+from spinehub.demo.viewer import STATIC
 from spinehub.errors import SpineHubError
-from spinehub.render.wording import UPLOAD_WARNING
 
 __all__ = ["build_demo"]
 
 _LOG = logging.getLogger(__name__)
-_FILE_TYPES = [".nii", ".nii.gz", ".hdr", ".img", ".img.gz", ".nrrd", ".mha", ".json"]
 _SET_TOLERANCE = "(value) => { window.spinehubViewer?.requestTolerance(value); }"
 _SET_KIND = "(kind) => { if (window.spinehubViewer) window.spinehubViewer.background = kind === 'background'; }"
-_LABELS = {
-    "report_file": "Report",
-    "mask_file": "Mask",
-    "maps_file": "Maps",
-    "tables_file": "Tables",
-    "figure_file": "Figure",
-    "json_file": "JSON",
-}
 _QUEUE = 24
 SESSION_S = 3600
 """A session and its files end so long after the visitor's last step, also where the page stays open."""
@@ -55,8 +47,12 @@ def build_demo(handlers: Handlers | None = None) -> gr.Blocks:
     with gr.Blocks(title="spinehub", analytics_enabled=False, delete_cache=(1800, 3600), fill_width=True) as demo:
         session = gr.State(None, time_to_live=SESSION_S, delete_callback=handlers.forget)
         _head()
-        with gr.Row(elem_classes="sh-columns", equal_height=False):
-            components = {**_left_column(), **_middle_column(), **_right_column()}
+        with gr.Tabs(elem_classes="sh-tabs"):
+            with gr.Tab("Case", id="case"):
+                components = case_columns()
+            with gr.Tab("Physics", id="physics"):
+                physics_tab()
+        gr.HTML(definitions_dialog(), js_on_load=None, apply_default_css=False)
         _wire(demo, handlers, session, components)
     demo.queue(max_size=_QUEUE, default_concurrency_limit=4)
     return demo
@@ -77,99 +73,6 @@ def _head() -> None:
     text = " The default models learned from simulated cases; their accuracy on real patients is unknown."
     banner = element("div", element("strong", "Research and teaching only."), text, class_="sh-banner", role="note")
     gr.HTML(banner, js_on_load=None)
-
-
-def _panel(**kwargs: Any) -> gr.HTML:
-    return gr.HTML("", js_on_load=None, apply_default_css=False, **kwargs)
-
-
-def _title(text: str) -> None:
-    gr.HTML(element("h2", text), js_on_load=None, apply_default_css=False)
-
-
-def _card(**kwargs: Any) -> gr.Column:
-    return gr.Column(elem_classes="sh-card", **kwargs)
-
-
-def _left_column() -> dict[str, Any]:
-    parts: dict[str, Any] = {}
-    with gr.Column(elem_classes="sh-left", scale=0, min_width=236):
-        with _card():
-            _title("1 Case")
-            parts["case_panel"] = _panel()
-            parts["upload"] = FileDrop(
-                label="Upload a series or a volume: NIfTI, NRRD or MHA", show_label=False,
-                file_count="multiple", file_types=_FILE_TYPES, height=76, elem_classes="sh-upload", elem_id="sh-upload",
-            )  # fmt: skip
-            gr.HTML(element("p", UPLOAD_WARNING, class_="sh-small sh-hint"), js_on_load=None, apply_default_css=False)
-            with gr.Column(visible=False) as parts["timing_group"]:
-                parts["times"] = gr.Textbox(
-                    label="Frame interval in s, or the time of each frame",
-                    placeholder="12   or   0, 12, 24",
-                    max_lines=1,
-                )
-                parts["set_times"] = gr.Button("Use these times", size="sm")
-            with gr.Column(visible=False) as parts["contrast_group"]:
-                parts["contrast"] = gr.Radio(["yes", "no"], label="Was contrast given before this volume?")
-            parts["example"] = gr.Button("Show the example", size="sm")
-        with _card():
-            _title("2 Seed")
-            parts["kind"] = gr.Radio(
-                [("+ lesion", "lesion"), ("\N{MINUS SIGN} background", "background")], value="lesion",
-                show_label=False, label="Kind of seed", container=False, elem_classes="sh-kind",
-            )  # fmt: skip
-            parts["seeds_panel"] = _panel()
-            with gr.Row(elem_classes="sh-boxes"):
-                for axis in "ijk":
-                    parts[axis] = gr.Number(label=axis, precision=0, minimum=0, min_width=40)
-                parts["place"] = gr.Button("Place", size="sm", min_width=50)
-            with gr.Row(elem_classes="sh-buttons"):
-                parts["undo"] = gr.Button("Undo", size="sm", min_width=50)
-                parts["clear"] = gr.Button("Clear", size="sm", min_width=50)
-        with _card():
-            _title("3 Border")
-            parts["tolerance"] = gr.Slider(0, 1, 0, step=0.01, label="Tolerance", elem_id="sh-tolerance", buttons=[])
-            parts["tolerance_panel"] = _panel()
-            parts["suggest"] = gr.Button("Suggested", size="sm")
-            parts["reach"] = gr.Slider(5, 100, 60, step=1, label="Reach in mm", elem_id="sh-reach", buttons=[])
-    return parts
-
-
-def _middle_column() -> dict[str, Any]:
-    parts: dict[str, Any] = {}
-    with gr.Column(elem_classes="sh-middle", scale=1, min_width=480):
-        parts["viewer"] = NiiViewer(elem_id="sh-viewer")
-        with gr.Column(visible=False, elem_classes="sh-card") as parts["plain_group"]:
-            gr.HTML(
-                element("p", "This browser offers no WebGL2, so slices are shown as plain images. Click the lesion.",
-                        class_="sh-small"), js_on_load=None,
-            )  # fmt: skip
-            parts["plain_image"] = gr.Image(
-                label="Acquired plane", interactive=False, format="png", buttons=["fullscreen"], elem_id="sh-plain"
-            )
-            parts["plain_slice"] = gr.Slider(1, 2, 1, step=1, label="Slice")
-        with _card():
-            _title("Enhancement")
-            parts["curve_panel"] = _panel(elem_id="sh-curve")
-        parts["notices_panel"] = _panel(elem_id="sh-notes")
-    return parts
-
-
-def _right_column() -> dict[str, Any]:
-    parts: dict[str, Any] = {}
-    with gr.Column(elem_classes="sh-right", scale=0, min_width=330):
-        with _card():
-            parts["result_panel"] = _panel(elem_id="sh-result")
-        with _card():
-            _title("Take it away")
-            with gr.Row(elem_classes="sh-buttons"):
-                for name in DOWNLOADS:
-                    parts[name] = gr.DownloadButton(_LABELS[name], size="sm", min_width=70, interactive=False)
-        with _card():
-            _title("Your files")
-            parts["privacy_panel"] = _panel()
-            parts["delete"] = gr.Button("Delete now", size="sm")
-    return parts
 
 
 def _answering(handler: Callable[..., Any]) -> Callable[..., list[Any]]:

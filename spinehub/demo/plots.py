@@ -3,52 +3,18 @@
 Colours and fonts come from page.css, so that both themes work; every axis names its unit.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from spinehub.demo.drawing import Frame, axes, svg
 from spinehub.demo.markup import Markup, element, join
 from spinehub.perfusion import Timing
 from spinehub.series import Curve
 
-__all__ = ["curve_plot", "nice_ticks", "tolerance_plot"]
+__all__ = ["curve_plot", "reading_marks", "tolerance_plot"]
 
 _MARKS_S = (45.0, 67.0, 240.0)
 """Seconds after arrival at which the two parameters are read."""
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """Data limits and the place of the axes inside the drawing, in units of its view box."""
-
-    x: tuple[float, float]
-    y: tuple[float, float]
-    left: float
-    top: float
-    width: float
-    height: float
-
-    def across(self, value: float) -> float:
-        """Place of an x value."""
-        return round(self.left + (value - self.x[0]) / (self.x[1] - self.x[0]) * self.width, 2)
-
-    def down(self, value: float) -> float:
-        """Place of a y value."""
-        return round(self.top + (self.y[1] - value) / (self.y[1] - self.y[0]) * self.height, 2)
-
-    def points(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
-        """Corner list of a polyline; values that are not finite are left out."""
-        pairs = zip(x, y, strict=True)
-        return " ".join(f"{self.across(a)},{self.down(b)}" for a, b in pairs if np.isfinite(a) and np.isfinite(b))
-
-
-def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Round numbers inside an interval, at most `most` of them, evenly spaced by 1, 2 or 5 times a power of ten."""
-    span = max(high - low, 1e-9)
-    power = 10.0 ** np.floor(np.log10(span / most))
-    step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= most)
-    return [float(round(n * step, 9)) for n in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
 
 
 def curve_plot(curve: Curve, timing: Timing, hot_spot: Curve | None = None) -> Markup:
@@ -62,10 +28,10 @@ def curve_plot(curve: Curve, timing: Timing, hot_spot: Curve | None = None) -> M
     low = min(0.0, float(values.min())) if values.size else 0.0
     high = max(10.0, float(values.max())) if values.size else 10.0
     margin = 0.06 * (high - low)
-    frame = _Frame((float(x[0]), float(x[-1])), (low - margin, high + margin), 44, 22, 600, 150)
+    frame = Frame((float(x[0]), float(x[-1])), (low - margin, high + margin), 44, 22, 600, 150)
     parts = [
         _baseline_shade(frame, x, timing, in_seconds=unit.startswith("seconds after")),
-        _axes(frame, unit, "%", whole=unit.startswith("frame")),
+        axes(frame, unit, "%", whole=unit.startswith("frame")),
         element("polygon", points=_band_points(frame, x, curve), class_="sh-band"),
         element("polyline", points=frame.points(x, curve.enhancement), class_="sh-line sh-lesion"),
     ]
@@ -75,8 +41,8 @@ def curve_plot(curve: Curve, timing: Timing, hot_spot: Curve | None = None) -> M
     else:
         parts.extend(_dots(frame, x, curve.enhancement))
     if unit.startswith("seconds after"):
-        parts.extend(_reading_marks(frame))
-    return _svg(join(*parts), 660, 212, "Enhancement over time; the numbers are in the table of curve.csv")
+        parts.extend(reading_marks(frame))
+    return svg(join(*parts), 660, 212, "Enhancement over time; the numbers are in the table of curve.csv")
 
 
 def tolerance_plot(
@@ -95,7 +61,7 @@ def tolerance_plot(
     """
     inside = tolerances <= top
     x, y = tolerances[inside], volume_ml[inside]
-    frame = _Frame((0.0, top), (0.0, max(float(y.max()) if y.size else 0.0, 1e-6) * 1.08), 4, 12, 232, 50)
+    frame = Frame((0.0, top), (0.0, max(float(y.max()) if y.size else 0.0, 1e-6) * 1.08), 4, 12, 232, 50)
     shapes = [
         element("text", "volume against tolerance", x=4, y=9, class_="sh-axis"),
         element("text", f"{y.max():.3g} ml" if y.size else "", x=236, y=9, class_="sh-axis", text_anchor="end"),
@@ -109,7 +75,7 @@ def tolerance_plot(
         shapes.append(element("text", f"leaks above {leak:.3g}", y=74, class_="sh-axis", **side))
     now = frame.across(min(tolerance, top))
     marker = element("line", id="sh-tolerance-mark", x1=now, x2=now, y1=10, y2=64, class_="sh-now", data_top=top)
-    return _svg(join(*shapes, marker), 240, 78, "Volume of the region against tolerance")
+    return svg(join(*shapes, marker), 240, 78, "Volume of the region against tolerance")
 
 
 def _time_axis(curve: Curve, timing: Timing) -> tuple[NDArray[np.float64], str]:
@@ -120,14 +86,7 @@ def _time_axis(curve: Curve, timing: Timing) -> tuple[NDArray[np.float64], str]:
     return np.asarray(curve.times_s) - timing.arrival_s, "seconds after contrast arrival"
 
 
-def _svg(content: Markup, width: int, height: int, label: str) -> Markup:
-    return element(
-        "svg", content, viewBox=f"0 0 {width} {height}", role="img", aria_label=label, class_="sh-plot",
-        preserveAspectRatio="xMidYMid meet",
-    )  # fmt: skip
-
-
-def _baseline_shade(frame: _Frame, x: NDArray[np.float64], timing: Timing, *, in_seconds: bool) -> Markup | None:
+def _baseline_shade(frame: Frame, x: NDArray[np.float64], timing: Timing, *, in_seconds: bool) -> Markup | None:
     count = timing.baseline_frames
     if not 1 <= count < x.size:
         return None
@@ -141,26 +100,12 @@ def _baseline_shade(frame: _Frame, x: NDArray[np.float64], timing: Timing, *, in
     return join(shade, element("text", "baseline", transform=turn, text_anchor="end", class_="sh-axis", **place))
 
 
-def _axes(frame: _Frame, x_unit: str, y_unit: str, *, whole: bool) -> Markup:
-    bottom, right = frame.top + frame.height, frame.left + frame.width
-    parts = [element("text", y_unit, x=frame.left - 8, y=frame.top - 8, class_="sh-axis", text_anchor="end")]
-    for value in nice_ticks(*frame.y, most=4):
-        y = frame.down(value)
-        parts.append(element("line", x1=frame.left, x2=right, y1=y, y2=y, class_="sh-grid"))
-        parts.append(element("text", _signed(value), x=frame.left - 8, y=y + 4, class_="sh-axis", text_anchor="end"))
-    for value in (tick for tick in nice_ticks(*frame.x, most=8) if not whole or tick == int(tick)):
-        x = frame.across(value)
-        parts.append(element("text", _signed(value), x=x, y=bottom + 15, class_="sh-axis", text_anchor="middle"))
-    parts.append(element("text", x_unit, x=right, y=bottom + 33, class_="sh-axis", text_anchor="end"))
-    return join(*parts)
-
-
-def _band_points(frame: _Frame, x: NDArray[np.float64], curve: Curve) -> str:
+def _band_points(frame: Frame, x: NDArray[np.float64], curve: Curve) -> str:
     upper = frame.points(x, curve.upper_quartile)
     return f"{upper} {frame.points(x[::-1], curve.lower_quartile[::-1])}"
 
 
-def _dots(frame: _Frame, x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Markup]:
+def _dots(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64]) -> list[Markup]:
     return [
         element("circle", cx=frame.across(a), cy=frame.down(b), r=3, class_="sh-dot")
         for a, b in zip(x, y, strict=True)
@@ -168,7 +113,8 @@ def _dots(frame: _Frame, x: NDArray[np.float64], y: NDArray[np.float64]) -> list
     ]
 
 
-def _reading_marks(frame: _Frame) -> list[Markup]:
+def reading_marks(frame: Frame) -> list[Markup]:
+    """Dotted lines at the times the two parameters are read at."""
     marks = []
     for seconds in (second for second in _MARKS_S if second <= frame.x[1]):
         x = frame.across(seconds)
@@ -178,7 +124,3 @@ def _reading_marks(frame: _Frame) -> list[Markup]:
         label = element("text", f"{seconds:.0f} s", x=x + shift, y=frame.top - 8, class_="sh-axis", text_anchor=side)
         marks.append(label)
     return marks
-
-
-def _signed(value: float) -> str:
-    return f"{value:g}".replace("-", "\N{MINUS SIGN}")

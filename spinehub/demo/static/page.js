@@ -8,6 +8,24 @@
     if (event.target.closest("#sh-theme")) document.body.classList.toggle("dark");
   });
 
+  /* "?" opens the definitions at the number it stands beside. */
+  function define(name) {
+    const dialog = document.getElementById("sh-definitions"), entry = document.getElementById(`sh-def-${name}`);
+    if (!dialog || !entry) return;
+    dialog.querySelectorAll(".sh-asked").forEach((old) => old.classList.remove("sh-asked"));
+    entry.classList.add("sh-asked");
+    if (!dialog.open) dialog.showModal();
+    entry.scrollIntoView({ block: "start" });
+    entry.focus({ preventScroll: true });
+  }
+
+  document.addEventListener("click", (event) => {
+    const asked = event.target.closest("[data-define]"), closing = event.target.closest("[data-close]");
+    if (asked) { event.preventDefault(); define(asked.dataset.define); }
+    if (closing) document.getElementById(closing.dataset.close)?.close();
+    if (event.target.matches("dialog.sh-dialog")) event.target.close();
+  });
+
   document.addEventListener("spinehub:tolerance", (event) => {
     const { tolerance, volume_ml: volume, grown } = event.detail;
     const now = document.getElementById("sh-volume-now"), mark = document.getElementById("sh-tolerance-mark");

@@ -1,0 +1,124 @@
+"""The three columns of the case: what goes in, the viewer, what comes out."""
+
+from typing import Any
+
+import gradio as gr
+
+from spinehub.demo.markup import element
+from spinehub.demo.shown import DOWNLOADS
+from spinehub.demo.viewer import FileDrop, NiiViewer
+from spinehub.render.wording import UPLOAD_WARNING
+
+__all__ = ["card", "case_columns", "panel", "title"]
+
+_FILE_TYPES = [".nii", ".nii.gz", ".hdr", ".img", ".img.gz", ".nrrd", ".mha", ".json"]
+_LABELS = {
+    "report_file": "Report",
+    "mask_file": "Mask",
+    "maps_file": "Maps",
+    "tables_file": "Tables",
+    "figure_file": "Figure",
+    "json_file": "JSON",
+}
+
+
+def case_columns() -> dict[str, Any]:
+    """Build the three columns and return their parts by name."""
+    with gr.Row(elem_classes="sh-columns", equal_height=False):
+        return {**_left_column(), **_middle_column(), **_right_column()}
+
+
+def panel(**kwargs: Any) -> gr.HTML:
+    """Empty HTML that a handler fills."""
+    return gr.HTML("", js_on_load=None, apply_default_css=False, **kwargs)
+
+
+def title(text: str) -> None:
+    """Heading of a card."""
+    gr.HTML(element("h2", text), js_on_load=None, apply_default_css=False)
+
+
+def card(**kwargs: Any) -> gr.Column:
+    """White box with a thin line around it."""
+    return gr.Column(elem_classes="sh-card", **kwargs)
+
+
+def _left_column() -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    with gr.Column(elem_classes="sh-left", scale=0, min_width=236):
+        with card():
+            title("1 Case")
+            parts["case_panel"] = panel()
+            parts["upload"] = FileDrop(
+                label="Upload a series or a volume: NIfTI, NRRD or MHA", show_label=False,
+                file_count="multiple", file_types=_FILE_TYPES, height=76, elem_classes="sh-upload", elem_id="sh-upload",
+            )  # fmt: skip
+            gr.HTML(element("p", UPLOAD_WARNING, class_="sh-small sh-hint"), js_on_load=None, apply_default_css=False)
+            with gr.Column(visible=False) as parts["timing_group"]:
+                parts["times"] = gr.Textbox(
+                    label="Frame interval in s, or the time of each frame",
+                    placeholder="12   or   0, 12, 24",
+                    max_lines=1,
+                )
+                parts["set_times"] = gr.Button("Use these times", size="sm")
+            with gr.Column(visible=False) as parts["contrast_group"]:
+                parts["contrast"] = gr.Radio(["yes", "no"], label="Was contrast given before this volume?")
+            parts["example"] = gr.Button("Show the example", size="sm")
+        with card():
+            title("2 Seed")
+            parts["kind"] = gr.Radio(
+                [("+ lesion", "lesion"), ("\N{MINUS SIGN} background", "background")], value="lesion",
+                show_label=False, label="Kind of seed", container=False, elem_classes="sh-kind",
+            )  # fmt: skip
+            parts["seeds_panel"] = panel()
+            with gr.Row(elem_classes="sh-boxes"):
+                for axis in "ijk":
+                    parts[axis] = gr.Number(label=axis, precision=0, minimum=0, min_width=40)
+                parts["place"] = gr.Button("Place", size="sm", min_width=50)
+            with gr.Row(elem_classes="sh-buttons"):
+                parts["undo"] = gr.Button("Undo", size="sm", min_width=50)
+                parts["clear"] = gr.Button("Clear", size="sm", min_width=50)
+        with card():
+            title("3 Border")
+            parts["tolerance"] = gr.Slider(0, 1, 0, step=0.01, label="Tolerance", elem_id="sh-tolerance", buttons=[])
+            parts["tolerance_panel"] = panel()
+            parts["suggest"] = gr.Button("Suggested", size="sm")
+            parts["reach"] = gr.Slider(5, 100, 60, step=1, label="Reach in mm", elem_id="sh-reach", buttons=[])
+    return parts
+
+
+def _middle_column() -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    with gr.Column(elem_classes="sh-middle", scale=1, min_width=480):
+        parts["viewer"] = NiiViewer(elem_id="sh-viewer")
+        with gr.Column(visible=False, elem_classes="sh-card") as parts["plain_group"]:
+            gr.HTML(
+                element("p", "This browser offers no WebGL2, so slices are shown as plain images. Click the lesion.",
+                        class_="sh-small"), js_on_load=None,
+            )  # fmt: skip
+            parts["plain_image"] = gr.Image(
+                label="Acquired plane", interactive=False, format="png", buttons=["fullscreen"], elem_id="sh-plain"
+            )
+            parts["plain_slice"] = gr.Slider(1, 2, 1, step=1, label="Slice")
+        with card():
+            title("Enhancement")
+            parts["curve_panel"] = panel(elem_id="sh-curve")
+        parts["notices_panel"] = panel(elem_id="sh-notes")
+    return parts
+
+
+def _right_column() -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    with gr.Column(elem_classes="sh-right", scale=0, min_width=330):
+        with card():
+            parts["result_panel"] = panel(elem_id="sh-result")
+        with card():
+            title("Take it away")
+            with gr.Row(elem_classes="sh-buttons"):
+                for name in DOWNLOADS:
+                    parts[name] = gr.DownloadButton(_LABELS[name], size="sm", min_width=70, interactive=False)
+        with card():
+            title("Your files")
+            parts["privacy_panel"] = panel()
+            parts["delete"] = gr.Button("Delete now", size="sm")
+    return parts
