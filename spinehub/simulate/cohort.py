@@ -8,7 +8,7 @@ from spinehub.case import DIAGNOSES, Diagnosis
 from spinehub.errors import InvalidArgumentError
 from spinehub.simulate.anatomy import draw_anatomy
 from spinehub.simulate.lesion import draw_lesion
-from spinehub.simulate.parts import CohortName, KineticPrior
+from spinehub.simulate.parts import CohortName, KineticPrior, PlaneName
 from spinehub.simulate.population import draw_level, draw_other_levels, draw_patient
 from spinehub.simulate.protocol import draw_artefacts, draw_perfusion, draw_protocol
 from spinehub.simulate.recipe import SIMULATOR_VERSION, CaseRecipe
@@ -44,6 +44,7 @@ def draw_recipe(
     histology: str | None = None,
     kinetics: KineticPrior = "medium",
     without: Collection[str] = (),
+    plane: PlaneName = "sagittal",
 ) -> CaseRecipe:
     """Draw everything random about one case; depends on the arguments alone.
 
@@ -64,6 +65,8 @@ def draw_recipe(
     without
         Differences between the classes to switch off, of :data:`spinehub.simulate.signs.DIFFERENCES`: both classes draw
         them from the pool of the two. All of them make the null simulator.
+    plane
+        In which the series is acquired; cohorts are sagittal.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def draw_recipe(
         diagnosis = next((name for name, mix in HISTOLOGIES.items() if histology in mix), None)
     patient = draw_patient(streams["patient"], cohort, histology, without)
     level = draw_level(streams["level"], cohort, histology, without)
-    protocol = draw_protocol(streams["protocol"], level)
+    protocol = draw_protocol(streams["protocol"], level, plane)
     levels = (level, *draw_other_levels(streams["others"], cohort, histology, level, without))
     lesions = []
     for where in levels:

@@ -10,9 +10,11 @@ __all__ = [
     "AnatomyRecipe",
     "ArtefactRecipe",
     "CohortName",
+    "JerkRecipe",
     "KineticPrior",
     "PatientRecipe",
     "PerfusionRecipe",
+    "PlaneName",
     "ProtocolRecipe",
     "Triple",
 ]
@@ -21,6 +23,8 @@ CohortName: TypeAlias = Literal["matched", "as-published"]
 """How age, level and number of lesions are drawn; see :mod:`spinehub.simulate.population`."""
 KineticPrior: TypeAlias = Literal["none", "mild", "medium", "strong", "reversed"]
 """How far the kinetics of primary tumours differ; see :data:`spinehub.simulate.signs.KINETIC_FACTOR`."""
+PlaneName: TypeAlias = Literal["sagittal", "axial"]
+"""Plane in which a simulated series is acquired."""
 Triple: TypeAlias = tuple[float, float, float]
 
 
@@ -38,8 +42,17 @@ class ProtocolRecipe:
 
     Parameters
     ----------
+    plane
+        ``sagittal``: array axes run to posterior, inferior and left; ``axial``: to left, posterior and superior. The
+        first axis is frequency-encoded, the second phase-encoded.
     matrix, spacing_mm
-        Voxels and their distance along (anterior to posterior, superior to inferior, right to left).
+        Voxels and their distance along the array axes.
+    acquired
+        Shares of the lines that the matrix needs along the first and second axis; the others are filled with zeros.
+    taper
+        0 to 1: how far the outermost acquired line is weakened.
+    fat_shift_voxels
+        Chemical shift: displacement of fat along the frequency-encoded axis.
     centre_mm
         Centre of the field of view in the spine frame: x right, y anterior, z superior of the index vertebra's centre.
     tilt_deg
@@ -52,6 +65,7 @@ class ProtocolRecipe:
         What is left of the fat signal: 1 without fat suppression.
     """
 
+    plane: PlaneName
     field_strength_t: float
     repetition_time_s: float
     echo_time_s: float
@@ -59,6 +73,9 @@ class ProtocolRecipe:
     fat_signal: float
     matrix: tuple[int, int, int]
     spacing_mm: Triple
+    acquired: tuple[float, float]
+    taper: float
+    fat_shift_voxels: float
     centre_mm: Triple
     tilt_deg: Triple
     position_mm: Triple
@@ -154,6 +171,25 @@ class PerfusionRecipe:
 
 
 @dataclass(frozen=True)
+class JerkRecipe:
+    """A sudden movement within one frame, undone before the next.
+
+    Parameters
+    ----------
+    frame
+        Number of the frame; beyond the last one nothing happens.
+    shift_mm
+        Displacement along x, y, z of the spine frame, on top of the frame's own.
+    share
+        0 to 1: inner phase-encoding lines that were acquired before it (from the centre outwards).
+    """
+
+    frame: int
+    shift_mm: Triple
+    share: float
+
+
+@dataclass(frozen=True)
 class ArtefactRecipe:
     """What the scanner and the patient's movement add; the same for both classes.
 
@@ -170,10 +206,20 @@ class ArtefactRecipe:
         Distance in front of the spine from which a saturation band darkens the image.
     shifts_mm
         Per frame: displacement of the patient along x, y, z.
+    jerks
+        Movements within a frame.
     ghost
-        Strength of pulsation ghosts along the phase-encoding (superior-inferior) axis.
+        Strength of the ghosts of pulsating arteries along the phase-encoding axis.
+    csf_pulsation
+        How far the pulse changes the signal of cerebrospinal fluid: amplitude over mean.
     ghost_phase
         Radian, start of the pulsation.
+    wrap, wrap_mm
+        Share of the signal of tissue just outside the field of view that folds over along the phase-encoding axis, and
+        the distance over which it falls to nothing.
+    fat_failure, fat_failure_mm, fat_failure_deg
+        Where fat is suppressed: how far suppression fails (0 to 1) beyond a distance from the centre of the field of
+        view, towards a direction in the sagittal plane (0 anterior, 90 superior).
     noise_seed, field_seed
         Seeds of the receiver noise and of the smooth fields.
     """
@@ -185,7 +231,14 @@ class ArtefactRecipe:
     coil_ripple: float
     saturation_mm: float
     shifts_mm: tuple[Triple, ...]
+    jerks: tuple[JerkRecipe, ...]
     ghost: float
+    csf_pulsation: float
     ghost_phase: float
+    wrap: float
+    wrap_mm: float
+    fat_failure: float
+    fat_failure_mm: float
+    fat_failure_deg: float
     noise_seed: int
     field_seed: int

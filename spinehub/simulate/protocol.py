@@ -8,31 +8,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinehub.simulate.anatomy import region_of
-from spinehub.simulate.parts import ArtefactRecipe, PatientRecipe, PerfusionRecipe, ProtocolRecipe
+from spinehub.simulate.parts import (
+    ArtefactRecipe,
+    JerkRecipe,
+    PatientRecipe,
+    PerfusionRecipe,
+    PlaneName,
+    ProtocolRecipe,
+)
 from spinehub.volume import Grid
 
 __all__ = ["draw_artefacts", "draw_perfusion", "draw_protocol", "protocol_grid", "spine_affine"]
 
 _FIELD_OF_VIEW_MM = {"C": (190.0, 240.0), "T": (220.0, 300.0), "L": (220.0, 300.0), "S": (220.0, 300.0)}
+_AXIAL_VIEW_MM = {"C": (150.0, 190.0), "T": (170.0, 240.0), "L": (170.0, 240.0), "S": (190.0, 250.0)}
 _MATRIX_RANGE = (144, 208)
 _FRAMES_RANGE = (10, 40)
 _SLAB_MM = 48.0
+_AXES = {
+    "sagittal": ((0.0, 0.0, -1.0), (-1.0, 0.0, 0.0), (0.0, -1.0, 0.0)),
+    "axial": ((-1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, 1.0)),
+}
+"""Rows: x, y, z of the spine frame; columns: the array axes."""
 _LONG_SCAN_S = 245.0
 """A long scan ends this much after arrival, or later, so that wash-out at 240 s exists."""
 
 
-def draw_protocol(rng: np.random.Generator, level: str) -> ProtocolRecipe:
-    """Sequence, geometry and timing of one examination; depends on the level only (what the field of view covers)."""
+def draw_protocol(rng: np.random.Generator, level: str, plane: PlaneName = "sagittal") -> ProtocolRecipe:
+    """Sequence, geometry and timing of one examination; depends on level and plane (what the field of view covers)."""
+    axial = plane == "axial"
     field = 3.0 if rng.random() < 0.5 else 1.5
     suppressed = rng.random() < 0.25
     interval, count, arrival = _draw_timing(rng)
     spacing = rng.uniform(1.0, 1.6)
-    view = rng.uniform(*_FIELD_OF_VIEW_MM[region_of(level)])
+    view = rng.uniform(*(_AXIAL_VIEW_MM if axial else _FIELD_OF_VIEW_MM)[region_of(level)])
     matrix = int(np.clip(8 * round(view / spacing / 8.0), *_MATRIX_RANGE))
     thickness = rng.uniform(4.0, 5.0)
     slices = int(np.clip(round(rng.uniform(_SLAB_MM, 70.0) / thickness), 10, 16))
     view = matrix * spacing
     return ProtocolRecipe(
+        plane=plane,
         field_strength_t=field,
         repetition_time_s=float(rng.uniform(0.0035, 0.006)),
         echo_time_s=float(rng.uniform(0.0010, 0.0025)),
@@ -40,7 +55,10 @@ def draw_protocol(rng: np.random.Generator, level: str) -> ProtocolRecipe:
         fat_signal=float(rng.uniform(0.05, 0.3)) if suppressed else 1.0,
         matrix=(matrix, matrix, slices),
         spacing_mm=(float(spacing), float(spacing), float(thickness)),
-        centre_mm=_draw_centre(rng, level, view),
+        acquired=_draw_acquired(rng),
+        taper=float(rng.uniform(0.2, 0.9)),
+        fat_shift_voxels=float(rng.uniform(0.1, 1.0) * (1.0 if field > 2.0 else 0.6)),
+        centre_mm=_draw_centre(rng, level, view, axial=axial),
         tilt_deg=_floats(rng.normal(0.0, 2.0, 3)),
         position_mm=(float(rng.uniform(-15, 15)), float(rng.uniform(-60, 20)), float(rng.uniform(-80, 80))),
         position_deg=_floats(rng.normal(0.0, 2.5, 3)),
@@ -64,8 +82,15 @@ def _draw_timing(rng: np.random.Generator) -> tuple[float, int, float]:
     return interval, count, float(rng.uniform(earliest, max(latest, earliest)))
 
 
-def _draw_centre(rng: np.random.Generator, level: str, view_mm: float) -> tuple[float, float, float]:
+def _draw_acquired(rng: np.random.Generator) -> tuple[float, float]:
+    """Shares of the lines that are acquired: nearly all along the readout, fewer phase-encoding steps (assumed)."""
+    return float(min(1.0, rng.uniform(0.8, 1.15))), float(rng.uniform(0.65, 1.0))
+
+
+def _draw_centre(rng: np.random.Generator, level: str, view_mm: float, *, axial: bool) -> tuple[float, float, float]:
     """Keep the index vertebra inside the field of view, wherever in it, and the skull mostly out."""
+    if axial:
+        return float(rng.normal(0.0, 8.0)), float(rng.uniform(-0.1, 0.12) * view_mm), float(rng.uniform(-8.0, 8.0))
     along = rng.uniform(-0.22, 0.22) * view_mm
     if region_of(level) == "C":
         along = -rng.uniform(0.0, 0.2) * view_mm
@@ -96,16 +121,9 @@ def draw_perfusion(rng: np.random.Generator, patient: PatientRecipe, field_stren
 
 
 def draw_artefacts(rng: np.random.Generator, frame_count: int) -> ArtefactRecipe:
-    """Gain, noise, coil, motion and pulsation."""
+    """Gain, noise, coil, motion between and within frames, pulsation, wrap-around, failed fat suppression (assumed)."""
     restless = rng.random() < 0.15
-    step = (0.25 if restless else 0.06) * np.array([0.5, 0.7, 1.0])
-    drift = np.cumsum(rng.normal(0.0, step, (frame_count, 3)), axis=0)
-    jump = np.zeros((frame_count, 3))
-    if restless:
-        jump[int(rng.integers(1, frame_count)) :] = rng.normal(0.0, 1.0, 3) * np.array([0.4, 0.8, 1.0])
-    breathing = rng.normal(0.0, rng.uniform(0.0, 0.25), (frame_count, 1)) * np.array([0.1, 0.6, 1.0])
-    shifts = drift + jump + breathing
-    shifts = np.clip(shifts - shifts[0], -4.0, 4.0)
+    shifts, jerks = _draw_motion(rng, frame_count, restless)
     return ArtefactRecipe(
         gain=float(np.exp(rng.uniform(np.log(6500.0), np.log(13000.0)))),
         snr=float(np.exp(rng.uniform(np.log(12.0), np.log(40.0)))),
@@ -113,12 +131,40 @@ def draw_artefacts(rng: np.random.Generator, frame_count: int) -> ArtefactRecipe
         coil_tilt=(float(rng.normal(0.0, 0.10)), float(rng.normal(0.0, 0.10))),
         coil_ripple=float(rng.uniform(0.02, 0.10)),
         saturation_mm=float(rng.uniform(35.0, 120.0)),
-        shifts_mm=tuple((float(x), float(y), float(z)) for x, y, z in shifts),
+        shifts_mm=shifts,
+        jerks=jerks,
         ghost=float(rng.uniform(0.0, 0.05)),
+        csf_pulsation=float(rng.uniform(0.0, 0.25)),
         ghost_phase=float(rng.uniform(0.0, 2.0 * np.pi)),
+        wrap=float(rng.uniform(0.05, 0.5) if rng.random() < 0.15 else 0.0),
+        wrap_mm=float(rng.uniform(10.0, 35.0)),
+        fat_failure=float(rng.uniform(0.4, 1.0) if rng.random() < 0.35 else 0.0),
+        fat_failure_mm=float(rng.uniform(45.0, 110.0)),
+        fat_failure_deg=float(rng.uniform(0.0, 360.0)),
         noise_seed=int(rng.integers(2**63)),
         field_seed=int(rng.integers(2**63)),
     )
+
+
+def _draw_motion(
+    rng: np.random.Generator, frame_count: int, restless: bool
+) -> tuple[tuple[tuple[float, float, float], ...], tuple[JerkRecipe, ...]]:
+    """Drift, breathing and one jump of a restless patient; a jump falls into a frame, and others only jerk."""
+    step = (0.25 if restless else 0.06) * np.array([0.5, 0.7, 1.0])
+    drift = np.cumsum(rng.normal(0.0, step, (frame_count, 3)), axis=0)
+    jump = np.zeros((frame_count, 3))
+    size = rng.normal(0.0, 1.0, 3) * np.array([0.4, 0.8, 1.0])
+    when = int(rng.integers(1, frame_count))
+    if restless:
+        jump[when:] = size
+    breathing = rng.normal(0.0, rng.uniform(0.0, 0.25), (frame_count, 1)) * np.array([0.1, 0.6, 1.0])
+    shifts = drift + jump + breathing
+    shifts = np.clip(shifts - shifts[0], -4.0, 4.0)
+    jerks = [JerkRecipe(when - 1, _floats(size), float(rng.uniform(0.3, 0.9)))] if restless else []
+    for _ in range(int(rng.poisson(2.0 if restless else 0.25))):
+        swing = rng.normal(0.0, 1.0, 3) * np.array([0.5, 1.2, 1.2])
+        jerks.append(JerkRecipe(int(rng.integers(frame_count)), _floats(swing), float(rng.uniform(0.2, 0.9))))
+    return tuple(_floats(shift) for shift in shifts), tuple(jerks)
 
 
 def _floats(values: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -135,8 +181,8 @@ def _rotation(degrees: tuple[float, float, float]) -> NDArray[np.float64]:
 
 
 def spine_affine(protocol: ProtocolRecipe) -> NDArray[np.float64]:
-    """``(4, 4)`` voxel index to the spine frame in mm: array axes run to posterior, inferior and left."""
-    axes = np.array([[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+    """``(4, 4)`` voxel index to the spine frame in mm; where the array axes run depends on the plane."""
+    axes = np.array(_AXES[protocol.plane])
     affine = np.eye(4)
     affine[:3, :3] = _rotation(protocol.tilt_deg) @ axes @ np.diag(protocol.spacing_mm)
     middle = (np.array(protocol.matrix, dtype=np.float64) - 1.0) / 2.0

@@ -5,10 +5,23 @@ from numpy.typing import NDArray
 
 from spinehub.case import Case, Lesion
 from spinehub.series import DynamicSeries, Protocol
-from spinehub.simulate.artefacts import add_ghosts, add_rician_noise, coil_sensitivity, moved
+from spinehub.simulate.artefacts import (
+    add_ghosts,
+    coil_sensitivity,
+    fat_restored,
+    folded,
+    jerked,
+    moved,
+    outside_strips,
+    pulsation,
+    pulse,
+    shifted,
+)
+from spinehub.simulate.kspace import acquire, sampling_of
 from spinehub.simulate.lesion_box import LesionMaps
 from spinehub.simulate.lesion_parts import NECROSIS_KTRANS_FACTOR, NECROSIS_T1_FACTOR, LesionRecipe
 from spinehub.simulate.lesion_shape import lesion_maps
+from spinehub.simulate.parts import Triple
 from spinehub.simulate.protocol import protocol_grid
 from spinehub.simulate.recipe import CaseRecipe
 from spinehub.simulate.scene import Scene, paint_scene
@@ -39,11 +52,11 @@ def _render(recipe: CaseRecipe, *, with_lesions: bool) -> Case:
     geometry = SpineGeometry(recipe.anatomy)
     scene = paint_scene(recipe, geometry)
     maps = [lesion_maps(recipe, lesion, geometry, scene) for lesion in recipe.lesions] if with_lesions else []
-    vessels = scene.shares["artery"] + 0.5 * scene.shares["csf"]
+    pulsating = pulsation(recipe, scene.shares["artery"], scene.shares["csf"])
     frames = ideal_frames(recipe, scene, maps)
     grid = protocol_grid(recipe.protocol)
     series = DynamicSeries(
-        np.moveaxis(_received(recipe, frames, vessels), 0, 3),
+        np.moveaxis(_received(recipe, frames, pulsating), 0, 3),
         grid,
         times_s=frame_times(recipe.protocol),
         protocol=Protocol(
@@ -84,6 +97,8 @@ def ideal_frames(recipe: CaseRecipe, scene: Scene, maps: list[LesionMaps]) -> _A
     """Noiseless magnitude before coil, motion and noise: ``(T, I, J, K)`` float32, per unit of gain."""
     table = tissue_table(recipe)
     curves = tissue_curves(recipe, [table[name] for name in WATER_TISSUES]).astype(np.float32)
+    beat = np.array([pulse(recipe, number) for number in range(curves.shape[1])], dtype=np.float32)
+    curves[WATER_TISSUES.index("csf")] *= 1.0 + np.float32(recipe.artefacts.csf_pulsation) * beat
     matrix = recipe.protocol.matrix
     stacked = np.stack([scene.shares[name].reshape(-1) for name in WATER_TISSUES])
     frames = (curves.T @ stacked).reshape(-1, *matrix)
@@ -94,6 +109,10 @@ def ideal_frames(recipe: CaseRecipe, scene: Scene, maps: list[LesionMaps]) -> _A
         frames[inside] *= 1.0 - part.share
         frames[inside] += _lesion_frames(recipe, lesion, part)
         fat[part.box] = fat[part.box] * (1.0 - part.share) + part.share * np.float32(lesion.fat * fat_level(recipe))
+    restored = fat_restored(recipe)
+    if restored is not None:
+        fat *= restored
+    fat = shifted(fat, recipe.protocol.fat_shift_voxels, 0)
     phase = fat_phase(recipe.protocol.echo_time_s, recipe.protocol.field_strength_t)
     in_phase, quadrature = fat * np.float32(np.cos(phase)), (fat * np.float32(np.sin(phase))) ** 2
     for frame in frames:
@@ -126,15 +145,43 @@ def _lesion_frames(recipe: CaseRecipe, lesion: LesionRecipe, maps: LesionMaps) -
     return frames
 
 
-def _received(recipe: CaseRecipe, frames: _Array, vessels: _Array) -> _Array:
-    """Gain, coil, motion, ghosts and noise, in place; ``(T, I, J, K)``."""
+def _received(recipe: CaseRecipe, frames: _Array, pulsating: _Array) -> _Array:
+    """Gain, coil, motion, ghosts, wrap-around, finite sampling and noise, in place; ``(T, I, J, K)``."""
     artefacts = recipe.artefacts
     coil = coil_sensitivity(recipe) * np.float32(artefacts.gain)
     muscle = float(tissue_curves(recipe, [tissue_table(recipe)["muscle"]])[0, 0])
     sigma = artefacts.gain * muscle / artefacts.snr
+    sampling = sampling_of(recipe.protocol)
+    strips = _strips(recipe)
     rng = np.random.default_rng(artefacts.noise_seed)
     for number, shift in enumerate(artefacts.shifts_mm):
-        frame = moved(frames[number], shift, recipe)
-        add_ghosts(frame, vessels, number, recipe)
-        frames[number] = add_rician_noise(frame * coil, sigma, rng)
+        frame = _moved_frame(recipe, frames[number], number, shift)
+        add_ghosts(frame, pulsating, number, recipe)
+        frame *= coil
+        if strips is not None:
+            folded(frame, strips[0][number], strips[1][number], artefacts.wrap)
+        frames[number] = acquire(frame, sampling, sigma, rng)
     return frames
+
+
+def _moved_frame(recipe: CaseRecipe, frame: _Array, number: int, shift: Triple) -> _Array:
+    """One frame where the patient lay, with the movements during its acquisition."""
+    still = moved(frame, shift, recipe)
+    for jerk in recipe.artefacts.jerks:
+        if jerk.frame == number:
+            x, y, z = (a + b for a, b in zip(shift, jerk.shift_mm, strict=True))
+            still = jerked(still, moved(frame, (x, y, z), recipe), jerk.share)
+    return still
+
+
+def _strips(recipe: CaseRecipe) -> tuple[_Array, _Array] | None:
+    """Frames ``(T, I, W, K)`` of the tissue that folds over from both sides, as the coil receives them."""
+    strips = outside_strips(recipe)
+    if strips is None:
+        return None
+    before, behind = (
+        ideal_frames(strip, paint_scene(strip, SpineGeometry(strip.anatomy)), [])
+        * (coil_sensitivity(strip) * np.float32(strip.artefacts.gain))
+        for strip in strips
+    )
+    return before, behind

@@ -32,7 +32,9 @@ _FIELD_LENGTH_MM = {
     "organ": (16.0, 18.0, 16.0),
     "bowel": (9.0, 9.0, 10.0),
 }
-"""Distance of the nodes of each random field along the array axes (anterior-posterior, superior-inferior, sideways)."""
+"""Distance of the nodes of each random field: anterior-posterior, superior-inferior, sideways."""
+_LENGTH_ORDER = {"sagittal": (0, 1, 2), "axial": (2, 0, 1)}
+"""Which of these lengths belongs to each array axis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,11 @@ def paint_scene(recipe: CaseRecipe, geometry: SpineGeometry) -> Scene:
     """Paint the lesion-free anatomy of a recipe."""
     matrix, spacing = recipe.protocol.matrix, recipe.protocol.spacing_mm
     rng = np.random.default_rng(recipe.anatomy.texture_seed)
-    fields = {name: smooth_field(rng, matrix, spacing, length) for name, length in _FIELD_LENGTH_MM.items()}
+    order = _LENGTH_ORDER[recipe.protocol.plane]
+    fields = {
+        name: smooth_field(rng, matrix, spacing, (length[order[0]], length[order[1]], length[order[2]]))
+        for name, length in _FIELD_LENGTH_MM.items()
+    }
     shares = {name: np.zeros(matrix, dtype=np.float32) for name in _COMPONENTS}
     kept = [np.zeros((*matrix, SUB_SLICES), dtype=np.float16) for _ in range(3)]
     for k in range(matrix[2]):
