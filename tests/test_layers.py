@@ -11,7 +11,7 @@ FLOORS = (
     {"volume"},
     {"series"},
     {"case"},
-    {"perfusion", "growing", "metrics", "simulate"},
+    {"perfusion", "growing", "metrics", "simulate", "second_world"},
     {"features", "io", "render", "inputs", "cards"},
     {"report", "models", "cohort"},
     {"dataset", "hub", "routes"},
