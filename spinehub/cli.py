@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from spinehub import words
 from spinehub._version import __version__
-from spinehub.errors import SpineHubError
+from spinehub.errors import ModelError, SpineHubError
 
 if TYPE_CHECKING:
     from spinehub.series import DynamicSeries
@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = build_parser().parse_args(_joined(list(sys.argv[1:] if argv is None else argv)))
     try:
-        arguments.run(arguments)
+        with words.pointed(vars(arguments)):
+            arguments.run(arguments)
     except SpineHubError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 3
@@ -72,12 +73,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_simulate(verbs)
     _add_train(verbs)
     _add_evaluate(verbs)
-    publish = _verb(verbs, "publish", _publish, "put a model folder on the Hugging Face Hub")
-    publish.add_argument("folder", type=Path, metavar="DIR", help="model folder, as written by train")
-    publish.add_argument("--repo-id", required=True, metavar="ID", help="such as your-name/unet-dce")
-    publish.add_argument("--private", action="store_true", help="make the repository private")
-    publish.add_argument("--dry-run", action="store_true", help="show what would be sent, and send nothing")
-    _verb(verbs, "demo", _demo, "open the page in a browser")
+    words.add_publish(
+        _verb(verbs, "publish", _publish, "put a model folder, or the page itself, on the Hugging Face Hub")
+    )
+    words.add_models(_verb(verbs, "models", _models, "list the models: where they come from, licence and scores"))
+    words.add_sources(_verb(verbs, "demo", _demo, "open the page in a browser"))
     return parser
 
 
@@ -109,6 +109,7 @@ def _add_analyse(verbs: Any) -> None:
     parser.add_argument("--model", action="append", default=[], type=words.model, metavar="ROUTE=ID",
                         help=f"weights of a route ({', '.join(words.ROUTES)}): name, folder or Hub id")  # fmt: skip
     parser.add_argument("--output", required=True, type=words.output, metavar="DIR", help="folder for the results")
+    words.add_sources(parser)
 
 
 def _add_simulate(verbs: Any) -> None:
@@ -139,6 +140,7 @@ def _add_evaluate(verbs: Any) -> None:
         "--model", action="append", default=[], type=words.model, metavar="ROUTE=ID", help="as in analyse"
     )
     parser.add_argument("--output", required=True, type=words.output, metavar="DIR", help="folder for the scores")
+    words.add_sources(parser)
 
 
 def _analyse(arguments: argparse.Namespace) -> None:
@@ -230,9 +232,31 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _publish(arguments: argparse.Namespace) -> None:
-    from spinehub.hub import publish
+    from spinehub.hub import publish, publish_space
 
-    print(publish(arguments.folder, arguments.repo_id, private=arguments.private, dry_run=arguments.dry_run))
+    if (arguments.folder is None) == (arguments.space is None):
+        arguments.complain("DIR goes with --repo-id, and --space takes none")
+    options = {"private": arguments.private, "dry_run": arguments.dry_run}
+    if arguments.space is None:
+        print(publish(arguments.folder, arguments.repo_id, **options))
+        return
+    more = {"organisation": arguments.organisation, "zero_gpu": arguments.zero_gpu}
+    print(publish_space(arguments.space, **options, **more))
+
+
+def _models(arguments: argparse.Namespace) -> None:
+    from spinehub.hub import describe_models, download_models, list_models, verify_models
+
+    if arguments.download is not None:
+        print(*download_models(arguments.download), sep="\n")
+        print(f"Written to {arguments.download}; on the other machine: spinehub models --from {arguments.download}")
+    elif arguments.verify:
+        passed, failed = verify_models()
+        print(*passed, *failed, sep="\n")
+        if failed:
+            raise ModelError(f"{len(failed)} of {len(passed) + len(failed)} models are not what they were")
+    else:
+        print(describe_models(list_models()))
 
 
 def _demo(_: argparse.Namespace) -> None:

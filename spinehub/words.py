@@ -4,9 +4,27 @@ import argparse
 import math
 import os
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-__all__ = ["ROUTES", "count", "index", "model", "numbers", "output", "position", "positive", "tolerance", "whole"]
+__all__ = [
+    "ROUTES",
+    "add_models",
+    "add_publish",
+    "add_sources",
+    "count",
+    "index",
+    "model",
+    "numbers",
+    "output",
+    "pointed",
+    "position",
+    "positive",
+    "tolerance",
+    "whole",
+]
 
 ROUTES = ("hotspot", "radiomics", "unet", "inception_resnet")
 
@@ -83,3 +101,50 @@ def output(text: str) -> Path:
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise argparse.ArgumentTypeError(f"must be a folder that can be written to, got {text!r}")
     return folder
+
+
+def add_publish(parser: argparse.ArgumentParser) -> None:
+    """Words of ``publish``."""
+    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="model folder, as written by train")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--repo-id", metavar="ID", help="send the model there, such as your-name/unet-dce")
+    where.add_argument("--space", metavar="ID", help="send the page there, such as your-name/spinehub")
+    parser.add_argument("--organisation", metavar="ORG", help="with --space: whose models it shows")
+    parser.add_argument("--zero-gpu", action="store_true", help="with --space: ask for ZeroGPU hardware")
+    parser.add_argument("--private", action="store_true", help="make the repository private")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be sent, and send nothing")
+    parser.set_defaults(complain=parser.error)
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """Words of ``models``."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--verify", action="store_true", help="check files, hashes, loading and golden outputs")
+    what.add_argument("--download", type=output, metavar="DIR", help="make a folder for a machine without network")
+    add_sources(parser)
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """Words that say where models come from."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--from", type=Path, dest="carried", metavar="DIR", help="models from 'models --download DIR'")
+    where.add_argument("--organisation", metavar="ORG", help="models from ORG on the Hub")
+    parser.set_defaults(points=True)
+
+
+@contextmanager
+def pointed(options: Mapping[str, Any]) -> Iterator[None]:
+    """Let the environment say where models come from, as long as a command runs; its workers inherit it."""
+    given = {"SPINEHUB_MODELS": options.get("carried"), "SPINEHUB_ORGANISATION": options.get("organisation")}
+    if not options.get("points") or not any(given.values()):
+        yield
+        return
+    before = {name: os.environ.pop(name, None) for name in given}
+    os.environ.update({name: str(value) for name, value in given.items() if value})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value

@@ -229,7 +229,7 @@ def test_the_other_verbs_pass_their_options_on(tmp_path, monkeypatch, capsys):
     fake_module(monkeypatch, "spinehub.cohort", generate_cohort=record)
     fake_module(monkeypatch, "spinehub.training", train_route=record)
     fake_module(monkeypatch, "spinehub.evaluation", evaluate_cohort=record)
-    fake_module(monkeypatch, "spinehub.hub", publish=record)
+    fake_module(monkeypatch, "spinehub.hub", publish=record, publish_space=record)
     fake_module(monkeypatch, "spinehub.demo", launch=record)
     data, out = tmp_path / "data", tmp_path / "out"
     assert run("simulate", "--cases", 6, "--seed", 4, "--cohort", "as-published", "--output", out) == 0

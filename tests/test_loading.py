@@ -117,7 +117,7 @@ def test_unknown_name_lists_the_known_ones(name: str) -> None:
 
 
 def test_embedded_weights_that_are_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("spinehub.models.loading._PRETRAINED", tmp_path)
+    monkeypatch.setattr("spinehub.models.sources._PRETRAINED", tmp_path)
     for name in EMBEDDED:
         with pytest.raises(WeightsNotInstalledError, match="not part of this installation"):
             from_pretrained(name)

@@ -6,20 +6,38 @@ from pathlib import Path
 from typing import Any
 
 from spinehub.cards.evaluation_file import ANSWER_FIGURES, MASK_FIGURES, MASK_SOURCES, REGIMES, validate_evaluation
-from spinehub.cards.wording import FIGURES_IN_WORDS, REGIMES_IN_WORDS, ROUTE_WORDS, TEMPLATE
+from spinehub.cards.wording import (
+    FIGURES_IN_WORDS,
+    FIRST_SENTENCE,
+    REGIMES_IN_WORDS,
+    ROUTE_OF_KIND,
+    ROUTE_WORDS,
+    TEMPLATE,
+    UNSCORED,
+    RouteWords,
+)
 from spinehub.errors import ModelError
 
-__all__ = ["render_card", "render_folder"]
+__all__ = ["render_card", "render_folder", "render_unscored", "results_table"]
 
 _LICENSE = "apache-2.0"
 _TAGS = ("spinehub", "medical", "mri", "dce-mri", "spine", "simulated-data", "research-only", "not-for-clinical-use")
 _SOURCES_IN_WORDS = {"end_to_end": "end to end", "truth_mask": "true mask"}
 _HUB_METRICS = {"auc": "roc_auc", "accuracy": "accuracy", "dice": "dice"}
 """Figures that go into the Hub's model index, with the names they have there."""
+_BESIDE = ("evaluation.json", "golden.json", "golden.safetensors")
+"""Files that tell about the model and are not part of it."""
 
 
-def render_folder(folder: str | Path) -> str:
+def render_folder(folder: str | Path, repo_id: str | None = None) -> str:
     """Text of the card of a model folder that holds ``config.json`` and ``evaluation.json``.
+
+    Parameters
+    ----------
+    folder
+        Model folder.
+    repo_id
+        As :func:`render_card`.
 
     Raises
     ------
@@ -35,10 +53,10 @@ def render_folder(folder: str | Path) -> str:
             raise ModelError(
                 f"{name} is needed for the card of {folder.name} and cannot be read; run 'spinehub evaluate' first"
             ) from error
-    return render_card(*contents)
+    return render_card(*contents, repo_id)
 
 
-def render_card(evaluation: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+def render_card(evaluation: Mapping[str, Any], config: Mapping[str, Any], repo_id: str | None = None) -> str:
     """Render the card of one model.
 
     Parameters
@@ -47,6 +65,8 @@ def render_card(evaluation: Mapping[str, Any], config: Mapping[str, Any]) -> str
         Content of ``evaluation.json``; see :mod:`spinehub.cards.evaluation_file`.
     config
         Content of ``config.json``; its list of files gives the hashes.
+    repo_id
+        Repository the card is for; None: the model is loaded by its own name.
 
     Returns
     -------
@@ -63,17 +83,59 @@ def render_card(evaluation: Mapping[str, Any], config: Mapping[str, Any]) -> str
     return TEMPLATE.format(
         metadata=_metadata(evaluation),
         title=words.title,
+        first=FIRST_SENTENCE,
         summary=words.summary,
         cohort=_cohort(evaluation),
-        results=_results(evaluation["regimes"]),
+        results=results_table(evaluation),
         mask_note=_mask_note(evaluation["regimes"]),
         baselines=_baselines(evaluation["baselines"]),
-        model=evaluation["model"],
-        stock=words.stock,
+        model=repo_id or evaluation["model"],
+        stock=_stock(words, repo_id),
         training=_training(evaluation["training"]),
         command=evaluation["command"],
         files=_files(config),
     )
+
+
+def render_unscored(config: Mapping[str, Any], repo_id: str) -> str:
+    """Card of a model without ``evaluation.json``, by its configuration: it states no number.
+
+    Parameters
+    ----------
+    config
+        Content of ``config.json``.
+    repo_id
+        Repository the card is for.
+    """
+    from huggingface_hub import ModelCardData
+
+    section: Mapping[str, Any] = next((config[name] for name in ("_spinehub", "spinehub") if name in config), {})
+    words = ROUTE_WORDS[ROUTE_OF_KIND[section["kind"]]]
+    return UNSCORED.format(
+        metadata=ModelCardData(**_facts(words)).to_yaml(),
+        title=words.title,
+        summary=words.summary,
+        model=repo_id,
+        stock=_stock(words, repo_id),
+        files=_files(config),
+    )
+
+
+def _stock(words: RouteWords, repo_id: str | None) -> str:
+    if repo_id is None:
+        return words.stock
+    return words.stock.replace("local-dir:DIR", f"hf-hub:{repo_id}").replace('"DIR"', f'"{repo_id}"')
+
+
+def _facts(words: RouteWords) -> dict[str, Any]:
+    return {
+        "language": "en",
+        "license": _LICENSE,
+        "library_name": words.library,
+        "pipeline_tag": words.pipeline,
+        "tags": [*_TAGS, *words.tags],
+        "inference": False,
+    }
 
 
 def _metadata(evaluation: Mapping[str, Any]) -> str:
@@ -97,17 +159,8 @@ def _metadata(evaluation: Mapping[str, Any]) -> str:
         for figure, metric in _HUB_METRICS.items()
         if scores.get(figure, {}).get("value") is not None
     ]
-    data = ModelCardData(
-        language="en",
-        license=_LICENSE,
-        library_name=words.library,
-        pipeline_tag=words.pipeline,
-        tags=[*_TAGS, *words.tags],
-        model_name=evaluation["model"],
-        eval_results=results or None,
-        inference=False,
-    )
-    return str(data.to_yaml())
+    facts = _facts(words) | {"model_name": evaluation["model"], "eval_results": results or None}
+    return str(ModelCardData(**facts).to_yaml())
 
 
 def _sources(scores: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -123,8 +176,9 @@ def _cohort(evaluation: Mapping[str, Any]) -> str:
     )
 
 
-def _results(regimes: Mapping[str, Any]) -> str:
+def results_table(evaluation: Mapping[str, Any]) -> str:
     """One table per group of figures: a row per figure, a column per regime and mask source."""
+    regimes: Mapping[str, Any] = evaluation["regimes"]
     columns = [
         (f"{REGIMES_IN_WORDS[regime]}, {_SOURCES_IN_WORDS[source]}", scores)
         for regime in REGIMES
@@ -185,7 +239,7 @@ def _training(training: Mapping[str, Any]) -> str:
 
 def _files(config: Mapping[str, Any]) -> str:
     section: Mapping[str, Any] = next((config[name] for name in ("_spinehub", "spinehub") if name in config), {})
-    files = {name: entry for name, entry in section.get("files", {}).items() if name != "evaluation.json"}
+    files = {name: entry for name, entry in section.get("files", {}).items() if name not in _BESIDE}
     if not files:
         return "`config.json` is the whole model."
     rows = [[f"`{name}`", str(entry.get("bytes", "")), f"`{entry['sha256']}`"] for name, entry in sorted(files.items())]

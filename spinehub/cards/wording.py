@@ -2,7 +2,26 @@
 
 from dataclasses import dataclass
 
-__all__ = ["FIGURES_IN_WORDS", "REGIMES_IN_WORDS", "ROUTE_WORDS", "TEMPLATE", "RouteWords"]
+__all__ = [
+    "FIGURES_IN_WORDS",
+    "FIRST_SENTENCE",
+    "REGIMES_IN_WORDS",
+    "ROUTE_OF_KIND",
+    "ROUTE_WORDS",
+    "TEMPLATE",
+    "UNSCORED",
+    "RouteWords",
+]
+
+FIRST_SENTENCE = "**Trained on simulated cases. Accuracy on real patients: unknown. Not for clinical use.**"
+
+ROUTE_OF_KIND = {
+    "hotspot-rule": "hotspot",
+    "radiomics-linear": "radiomics",
+    "lesion-segmenter": "unet",
+    "lesion-classifier": "inception_resnet",
+}
+"""Which route a kind of model serves."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +132,7 @@ TEMPLATE = """---
 
 # {title}: spinal metastasis or primary malignant bone tumour on contrast-enhanced MRI
 
-**Trained on simulated cases. Accuracy on real patients: unknown. Not for clinical use.**
+{first}
 
 {summary}
 
@@ -174,6 +193,34 @@ model = spinehub.from_pretrained("{model}")
 {training}
 
 Evaluated with `{command}`.
+
+## Files
+
+{files}
+"""
+
+UNSCORED = """---
+{metadata}
+---
+
+# {title}: spinal metastasis or primary malignant bone tumour on contrast-enhanced MRI
+
+**Not evaluated: nothing is known about its accuracy. Not for clinical use.**
+
+{summary}
+
+Part of spinehub, research and teaching software. `spinehub evaluate` scores it on cases it was not trained on, and
+`spinehub publish` then sends it again with a full card.
+
+## How to load
+
+```python
+import spinehub
+
+model = spinehub.from_pretrained("{model}")
+```
+
+{stock}
 
 ## Files
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from spinehub.models.feature_classifier import RadiomicsClassifier
     from spinehub.models.hotspot import HotspotRule
     from spinehub.models.loading import (
-        EMBEDDED,
-        WeightsNotInstalledError,
         from_pretrained,
         save_embedded,
         save_pretrained,
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     )
     from spinehub.models.network import NetworkResult, use_device
     from spinehub.models.segmenter import LesionSegmenter, LesionVote
+    from spinehub.models.sources import EMBEDDED, WeightsNotInstalledError
 
 __all__ = [
     "EMBEDDED",
@@ -49,7 +48,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "EMBEDDED": "loading",
+    "EMBEDDED": "sources",
     "Answer": "calibration",
     "Calibration": "calibration",
     "Decision": "calibration",
@@ -60,7 +59,7 @@ _HOMES = {
     "LesionVote": "segmenter",
     "NetworkResult": "network",
     "RadiomicsClassifier": "feature_classifier",
-    "WeightsNotInstalledError": "loading",
+    "WeightsNotInstalledError": "sources",
     "fit_calibration": "calibration",
     "fit_domain": "domain",
     "from_pretrained": "loading",

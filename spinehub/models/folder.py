@@ -20,11 +20,15 @@ __all__ = [
     "CONFIG_FILE",
     "EVALUATION_FILE",
     "FORMAT_VERSION",
+    "GOLDEN_FILE",
+    "GOLDEN_TEXT",
+    "load_arrays",
     "model_digest",
     "read_config",
     "read_evaluation",
     "read_tensors",
     "record_files",
+    "save_arrays",
     "section_of",
     "tensor_file_of",
     "verify_folder",
@@ -33,6 +37,8 @@ __all__ = [
 
 CONFIG_FILE = "config.json"
 EVALUATION_FILE = "evaluation.json"
+GOLDEN_FILE = "golden.safetensors"
+GOLDEN_TEXT = "golden.json"
 FORMAT_VERSION = 1
 
 _SECTIONS = ("_spinehub", "spinehub")
@@ -41,6 +47,8 @@ _SIDE_FILES = ("domain", "pooling")
 """Tensors whose names start with one of these and a dot live in a file of that name: stock tools do not know them."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.(safetensors|json)")
 _LONGEST_CONFIG = 4 * 2**20
+_BESIDE = (EVALUATION_FILE, GOLDEN_FILE, GOLDEN_TEXT)
+"""Files that tell about a model and are not part of what it is."""
 _AGAIN = "fetch the model again or write it with save_pretrained"
 
 
@@ -50,11 +58,12 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        If it is missing, longer than 4 MiB, or not a JSON object.
+        If it is missing, longer than 4 MiB, not a JSON object, or a link that leads out of the folder.
     """
     path = folder / CONFIG_FILE
     if not path.is_file():
         raise ModelError(f"{folder.name} holds no {CONFIG_FILE}, so it is not a model folder; {_AGAIN}")
+    _require_inside(folder, path)
     if path.stat().st_size > _LONGEST_CONFIG:
         raise ModelError(f"{CONFIG_FILE} of {folder.name} is larger than 4 MiB, which no configuration is; {_AGAIN}")
     return _read_json(path)
@@ -101,7 +110,7 @@ def verify_folder(folder: str | Path) -> dict[str, Any]:
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in _PICKLES:
             raise ModelError(f"{path.name} lies in {folder.name} and could run code when read; remove it")
-        if path.suffix == ".safetensors" and path.name not in files:
+        if (path.suffix == ".safetensors" or path.name in _BESIDE) and path.name not in files:
             raise ModelError(f"{path.name} lies in {folder.name} but {CONFIG_FILE} does not list it; remove it")
     return config
 
@@ -112,9 +121,20 @@ def _verify_file(folder: Path, name: str, entry: Any) -> None:
     path = folder / name
     if not path.is_file():
         raise ModelError(f"{name} is missing in {folder.name} although {CONFIG_FILE} lists it; {_AGAIN}")
+    _require_inside(folder, path)
     expected = entry.get("sha256") if isinstance(entry, dict) else None
     if _sha256(path) != expected:
         raise ModelError(f"{name} in {folder.name} is not the file that was saved: its sha256 differs; {_AGAIN}")
+
+
+def _require_inside(folder: Path, path: Path) -> None:
+    """Refuse a link that leads out of the folder; those of the Hub's cache lead to the files of the same repository."""
+    home, target = folder.resolve(), path.resolve()
+    kept = home.parent.parent / "blobs" if home.parent.name == "snapshots" else home
+    if target.parent not in (home, kept):
+        raise ModelError(
+            f"{path.name} in {folder.name} is a link to a file outside the folder; put the file itself there"
+        )
 
 
 def record_files(folder: Path) -> None:
@@ -129,13 +149,15 @@ def record_files(folder: Path) -> None:
 
 
 def model_digest(config: Mapping[str, Any]) -> str:
-    """Hash of what a model is: its configuration with the hashes of its weights, without its evaluation.
+    """Hash of what a model is: its configuration with the hashes of its weights, without evaluation and golden files.
 
-    Hex sha256. An ``evaluation.json`` can therefore name the model it was made with.
+    Hex sha256. An ``evaluation.json`` can therefore name the model it was made with, and a golden output that another
+    processor computed is still that of the same model.
     """
     known = json.loads(json.dumps(config))
     for name in _SECTIONS:
-        known.get(name, {}).get("files", {}).pop(EVALUATION_FILE, None)
+        for file in _BESIDE:
+            known.get(name, {}).get("files", {}).pop(file, None)
     return hashlib.sha256(json.dumps(known, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -147,23 +169,37 @@ def read_tensors(folder: Path, config: Mapping[str, Any]) -> dict[str, NDArray[A
     ModelError
         If a file is no safetensors, or two files hold a tensor of one name.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     tensors: dict[str, NDArray[Any]] = {}
     for name in sorted(section_of(config)["files"]):
-        if not name.endswith(".safetensors"):
+        if not name.endswith(".safetensors") or name == GOLDEN_FILE:
             continue
-        try:
-            part = load_file(folder / name)
-        except (SafetensorError, OSError, KeyError) as error:
-            raise ModelError(f"{name} in {folder.name} is not a readable safetensors file; {_AGAIN}") from error
+        part = load_arrays(folder / name)
         twice = sorted(set(part) & set(tensors))
         if twice:
             raise ModelError(f"{name} in {folder.name} holds {twice[0]!r} a second time; {_AGAIN}")
         for key, value in part.items():
             tensors[key] = value.astype(np.float32) if value.dtype == np.float16 else value
     return tensors
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Arrays of one safetensors file; :class:`ModelError` where it is none."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays: dict[str, NDArray[Any]] = load_file(path)
+    except (SafetensorError, OSError, KeyError, TypeError) as error:
+        raise ModelError(f"{path.name} in {path.parent.name} is not a readable safetensors file; {_AGAIN}") from error
+    return arrays
+
+
+def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Write one safetensors file that every framework reads."""
+    from safetensors.numpy import save_file
+
+    ordered = {name: np.asarray(values, order="C") for name, values in arrays.items()}
+    save_file(ordered, path, metadata={"format": "pt"})
 
 
 def read_evaluation(folder: Path) -> dict[str, Any] | None:

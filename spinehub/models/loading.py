@@ -13,20 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinehub.errors import InvalidArgumentError, ModelError
-from spinehub.models import remote
 from spinehub.models.folder import (
     CONFIG_FILE,
     EVALUATION_FILE,
+    GOLDEN_TEXT,
     model_digest,
     read_config,
     read_evaluation,
     read_tensors,
     record_files,
+    save_arrays,
     section_of,
     tensor_file_of,
     verify_folder,
     write_json,
 )
+from spinehub.models.golden import write_golden
+from spinehub.models.registry import record_embedded
+from spinehub.models.sources import EMBEDDED, WeightsNotInstalledError, locate, pretrained_folder
+from spinehub.models.upload import upload
 
 __all__ = [
     "EMBEDDED",
@@ -39,9 +44,6 @@ __all__ = [
     "write_evaluation",
 ]
 
-EMBEDDED = ("hotspot-dce", "radiomics-dce", "unet-dce", "inception-resnet-v2-dce")
-"""Names of the models that come inside the package, in the order of the routes."""
-
 _KINDS = {
     "hotspot-rule": ("hotspot", "HotspotRule"),
     "radiomics-linear": ("feature_classifier", "RadiomicsClassifier"),
@@ -50,25 +52,29 @@ _KINDS = {
 }
 """Allow-list: kind in the configuration -> module and class."""
 
-_PRETRAINED = Path(__file__).parents[1] / "pretrained"
 _SHARD = "9MB"
 """Hosts refuse files over 10 MB without large-file storage."""
 
 
-class WeightsNotInstalledError(ModelError):
-    """A known embedded model whose weights are not part of this installation (``weights_not_installed``)."""
-
-
-def from_pretrained(model_id: str | Path, *, revision: str | None = None, expected: type | None = None) -> Any:
+def from_pretrained(
+    model_id: str | Path,
+    *,
+    revision: str | None = None,
+    organisation: str | None = None,
+    expected: type | None = None,
+) -> Any:
     """Load a model of any route.
 
     Parameters
     ----------
     model_id
-        An embedded name (one of :data:`EMBEDDED`), a local folder, or a Hub repository ``organisation/name``, also
+        A name (one of :data:`EMBEDDED`), a local folder, or a Hub repository ``organisation/name``, also
         ``organisation/name@revision``.
     revision
         Branch, tag or commit of a Hub repository. A full commit that is in the cache is loaded without any request.
+    organisation
+        Takes the name from this organisation on the Hub. Without it the environment decides; see
+        :mod:`spinehub.models.sources`.
     expected
         Class the model must be of.
 
@@ -80,15 +86,18 @@ def from_pretrained(model_id: str | Path, *, revision: str | None = None, expect
     Raises
     ------
     WeightsNotInstalledError
-        If an embedded model is not part of this installation.
+        If a model known by name has no weights where they were looked for.
     ModelError
         If nothing of that name exists, or the folder is incomplete, altered, or of an unknown kind.
     """
-    folder, name = _locate(model_id, revision)
+    found = locate(model_id, revision, organisation)
+    folder, name = found.folder, found.name
     wanted = _class_of(section_of(read_config(folder)))
     if expected is not None and wanted is not expected:
         raise ModelError(f"{name} must be a {expected.__name__}, but its {CONFIG_FILE} is of a {wanted.__name__}")
     config = verify_folder(folder)
+    if found.sha256 not in (None, model_digest(config)):
+        raise ModelError(f"{name} from {found.origin} is not the model the registry names; install spinehub again")
     model = wanted.from_config(config, read_tensors(folder, config))
     # Three facts about where it came from, not part of what it is; frozen records need the detour.
     facts = {"model_id": name, "sha256": model_digest(config), "evaluation": read_evaluation(folder)}
@@ -98,7 +107,7 @@ def from_pretrained(model_id: str | Path, *, revision: str | None = None, expect
 
 
 def save_pretrained(model: Any, folder: str | Path) -> Path:
-    """Write a model as one ``model.safetensors``, ``config.json`` and, where known, ``evaluation.json``.
+    """Write a model as one ``model.safetensors``, ``config.json``, golden files and, where known, ``evaluation.json``.
 
     Stock tools load the folder of a network: segmentation_models_pytorch the segmenter, timm the classifier.
 
@@ -110,31 +119,39 @@ def save_pretrained(model: Any, folder: str | Path) -> Path:
     folder = _empty_folder(folder)
     groups = _by_file(model)
     for name, tensors in groups.items():
-        _save_file(tensors, folder / f"{name}.safetensors")
-    return _finish(model, folder)
+        save_arrays(tensors, folder / f"{name}.safetensors")
+    _finish(model, folder)
+    write_golden(model, folder)
+    record_files(folder)
+    return folder
 
 
 def save_embedded(model: Any, folder: str | Path) -> Path:
     """Write a model for ``spinehub/pretrained``: half precision, in shards under 10 MB that git hosts accept.
 
     Only matrices are halved; biases and statistics of normalisation layers keep float32, since half precision cannot
-    hold small variances. :func:`from_pretrained` alone reads such a folder.
+    hold small variances. :func:`from_pretrained` alone reads such a folder. The golden output is that of the halved
+    weights, read back from the folder; the registry notes the hash of what becomes part of this installation.
     """
     from huggingface_hub import save_torch_state_dict
     from torch import from_numpy
 
     folder = _empty_folder(folder)
     groups = _by_file(model)
+    networks = ("lesion-segmenter", "lesion-classifier")
+    halved = section_of(model.to_config()).get("kind") in networks
     for name, tensors in groups.items():
-        if name != "model":
-            _save_file(tensors, folder / f"{name}.safetensors")
-    if section_of(model.to_config()).get("kind") not in ("lesion-segmenter", "lesion-classifier"):
-        if "model" in groups:
-            _save_file(groups["model"], folder / "model.safetensors")
-        return _finish(model, folder)
-    halved = {key: from_numpy(_halved(value).copy()) for key, value in groups["model"].items()}
-    save_torch_state_dict(halved, folder, max_shard_size=_SHARD)
-    return _finish(model, folder)
+        if name != "model" or not halved:
+            save_arrays(tensors, folder / f"{name}.safetensors")
+    if halved:
+        halves = {key: from_numpy(_halved(value).copy()) for key, value in groups["model"].items()}
+        save_torch_state_dict(halves, folder, max_shard_size=_SHARD)
+    _finish(model, folder)
+    write_golden(from_pretrained(folder), folder)
+    record_files(folder)
+    if folder.resolve().parent == pretrained_folder().resolve() and folder.resolve().name in EMBEDDED:
+        record_embedded(folder.resolve().name, model_digest(read_config(folder)))
+    return folder
 
 
 def write_evaluation(folder: str | Path, evaluation: dict[str, Any]) -> None:
@@ -146,41 +163,19 @@ def write_evaluation(folder: str | Path, evaluation: dict[str, Any]) -> None:
 
 
 def push_to_hub(model: Any, repo_id: str, *, private: bool = False) -> str:
-    """Save a model into a temporary folder, send it to the Hub, and return the address of its page."""
+    """Save a model into a temporary folder, write its card, send both to the Hub, and return the address of the page.
+
+    ``spinehub publish`` checks more: that stock tools load the folder, and that the golden output is reproduced.
+    """
+    from spinehub.cards import render_card, render_unscored
+
     with TemporaryDirectory() as scratch:
-        return remote.upload(save_pretrained(model, Path(scratch) / "model"), repo_id, private=private)
-
-
-def _locate(model_id: str | Path, revision: str | None) -> tuple[Path, str]:
-    """Folder of a model and the name it goes by in reports; never a path, which may hold a person's name."""
-    text = str(model_id)
-    if text in EMBEDDED:
-        _no_revision(text, revision)
-        folder = _PRETRAINED / text
-        if not (folder / CONFIG_FILE).is_file():
-            raise WeightsNotInstalledError(
-                f"the weights of {text} are not part of this installation; train them with 'spinehub train' and give "
-                "the folder instead of the name"
-            )
-        return folder, text
-    folder = Path(model_id)
-    if folder.is_dir():
-        _no_revision(folder.name, revision)
-        return folder, folder.resolve().name
-    repo_id, _, stated = text.partition("@")
-    if not isinstance(model_id, Path) and remote.is_repo_id(repo_id):
-        if stated and revision is not None:
-            raise InvalidArgumentError(f"revision must be given once, got {revision!r} and {text!r}")
-        return remote.download(repo_id, revision or stated or None), text
-    raise ModelError(
-        f"there is no model {folder.name!r}: give one of {', '.join(EMBEDDED)}, a folder that exists, or a Hub "
-        "repository organisation/name"
-    )
-
-
-def _no_revision(name: str, revision: str | None) -> None:
-    if revision is not None:
-        raise InvalidArgumentError(f"revision belongs to a Hub repository, and {name} is none; leave it out")
+        folder = save_pretrained(model, Path(scratch) / "model")
+        config = read_config(folder)
+        scores = model.evaluation
+        card = render_unscored(config, repo_id) if scores is None else render_card(scores, config, repo_id)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        return upload(folder, repo_id, private=private).address
 
 
 def _class_of(section: Any) -> Any:
@@ -194,18 +189,12 @@ def _class_of(section: Any) -> Any:
 def _by_file(model: Any) -> dict[str, dict[str, NDArray[Any]]]:
     groups: dict[str, dict[str, NDArray[Any]]] = {}
     for key, value in model.tensors().items():
-        groups.setdefault(tensor_file_of(key), {})[key] = np.asarray(value, order="C")
+        groups.setdefault(tensor_file_of(key), {})[key] = np.asarray(value)
     return groups
 
 
 def _halved(values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(np.float16) if values.dtype == np.float32 and values.ndim > 1 else values
-
-
-def _save_file(tensors: dict[str, NDArray[Any]], path: Path) -> None:
-    from safetensors.numpy import save_file
-
-    save_file(tensors, path, metadata={"format": "pt"})
 
 
 def _empty_folder(folder: str | Path) -> Path:
@@ -214,16 +203,15 @@ def _empty_folder(folder: str | Path) -> Path:
     ours = {path for pattern in ("*.safetensors", "*.safetensors.index.json") for path in folder.glob(pattern)}
     if ours and not (folder / CONFIG_FILE).is_file():
         raise InvalidArgumentError(f"folder {folder.name} holds weights of something else; choose an empty folder")
-    for path in ours | {folder / EVALUATION_FILE}:
+    for path in ours | {folder / EVALUATION_FILE, folder / GOLDEN_TEXT}:
         path.unlink(missing_ok=True)
     return folder
 
 
-def _finish(model: Any, folder: Path) -> Path:
+def _finish(model: Any, folder: Path) -> None:
     config = model.to_config()
     section_of(config)  # refuses what could not be loaded again
     write_json(folder / CONFIG_FILE, config)
     if model.evaluation is not None:
         write_json(folder / EVALUATION_FILE, model.evaluation)
     record_files(folder)
-    return folder

@@ -1,4 +1,4 @@
-"""The Hub: fetch a model folder, send one, and say in one sentence what went wrong."""
+"""The Hub: fetch a model folder, and say in one sentence what went wrong."""
 
 import re
 from collections.abc import Iterator
@@ -6,13 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spinehub.errors import ModelError
+from spinehub.models.folder import read_config, section_of
 
-__all__ = ["download", "is_repo_id", "saying_why", "upload"]
+__all__ = ["NotOnTheHubError", "download", "is_repo_id", "saying_why"]
 
 _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_FILES = ["*.json", "*.safetensors"]
-_SENT = [*_FILES, "*.md", "*.png", "*.csv"]
+_FILES = ["*.json", "*.safetensors", "README.md"]
+
+
+class NotOnTheHubError(ModelError):
+    """There is no such repository on the Hub, or not for this user."""
 
 
 def is_repo_id(model_id: str) -> bool:
@@ -20,10 +24,10 @@ def is_repo_id(model_id: str) -> bool:
     return _REPO_ID.fullmatch(model_id) is not None
 
 
-def download(repo_id: str, revision: str | None = None) -> Path:
-    """Fetch the JSON and safetensors files of a repository into the Hub's cache and return their folder.
+def download(repo_id: str, revision: str | None = None, *, offline: bool = False) -> Path:
+    """Fetch weights, JSON and card of a repository into the Hub's cache and return their folder.
 
-    A full commit that is in the cache already is taken from there without any request.
+    A full commit that is complete in the cache is taken from there without any request.
 
     Parameters
     ----------
@@ -31,11 +35,15 @@ def download(repo_id: str, revision: str | None = None) -> Path:
         ``organisation/name``.
     revision
         Branch, tag or commit; None for the main branch.
+    offline
+        Look only into the cache.
 
     Raises
     ------
+    NotOnTheHubError
+        If there is no such repository, or not for this user.
     ModelError
-        If there is no such repository or revision, it is gated, or the Hub cannot be reached.
+        If there is no such revision, the repository is gated, or the Hub cannot be reached.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -43,51 +51,30 @@ def download(repo_id: str, revision: str | None = None) -> Path:
     from spinehub import __version__
 
     options = {"allow_patterns": _FILES, "library_name": "spinehub", "library_version": __version__}
+    if offline:
+        try:
+            return Path(snapshot_download(repo_id, revision=revision, local_files_only=True, **options))
+        except LocalEntryNotFoundError as error:
+            raise ModelError(f"{repo_id} has not been fetched to this machine yet; load it once") from error
     with saying_why(repo_id, revision):
         if revision is not None and _COMMIT.fullmatch(revision):
             try:
-                return Path(snapshot_download(repo_id, revision=revision, local_files_only=True, **options))
+                folder = Path(snapshot_download(repo_id, revision=revision, local_files_only=True, **options))
             except LocalEntryNotFoundError:
                 pass  # not in the cache yet
+            else:
+                if _is_complete(folder):
+                    return folder
         return Path(snapshot_download(repo_id, revision=revision, **options))
 
 
-def upload(
-    folder: Path, repo_id: str, *, private: bool = False, tag: str | None = None, message: str = "Upload with spinehub"
-) -> str:
-    """Create a repository where there is none, send a model folder, and return the address of the repository.
-
-    Parameters
-    ----------
-    folder
-        Model folder; weights, JSON, the card and pictures are sent.
-    repo_id
-        ``organisation/name``.
-    private
-        Whether a new repository is private.
-    tag
-        Name this version gets.
-    message
-        Of the commit.
-
-    Raises
-    ------
-    ModelError
-        If there is no token, the name is taken by someone else, or the Hub cannot be reached.
-    """
-    from huggingface_hub import HfApi
-
-    from spinehub import __version__
-
-    if not is_repo_id(repo_id):
-        raise ModelError(f"repo_id must have the form organisation/name, got {repo_id!r}")
-    api = HfApi(library_name="spinehub", library_version=__version__)
-    with saying_why(repo_id, None):
-        address = api.create_repo(repo_id, private=private, exist_ok=True)
-        commit = api.upload_folder(folder_path=folder, repo_id=repo_id, allow_patterns=_SENT, commit_message=message)
-        if tag is not None:
-            api.create_tag(repo_id, tag=tag, revision=commit.oid, exist_ok=True)
-    return str(address)
+def _is_complete(folder: Path) -> bool:
+    """Whether a download that may have been interrupted holds every file its configuration lists."""
+    try:
+        files = section_of(read_config(folder)).get("files")
+    except ModelError:
+        return False
+    return isinstance(files, dict) and all((folder / str(name)).is_file() for name in files)
 
 
 @contextmanager
@@ -104,8 +91,8 @@ def saying_why(repo_id: str, revision: str | None) -> Iterator[None]:
             f"{where} is gated: ask for access on its page and log in with 'hf auth login', or set HF_TOKEN"
         ) from error
     except errors.RepositoryNotFoundError as error:
-        raise ModelError(
-            f"there is no model {repo_id} on the Hub, or it is private: check the name, and log in with "
+        raise NotOnTheHubError(
+            f"there is no {repo_id} on the Hub, or it is private: check the name, and log in with "
             "'hf auth login' or set HF_TOKEN if it is yours"
         ) from error
     except errors.RevisionNotFoundError as error:
@@ -131,6 +118,8 @@ def _refusal(where: str, status: int) -> str:
             f"the Hub did not accept the token for {where} (status {status}): log in with 'hf auth login' using a "
             "token that may write there, or choose a name under your own account"
         )
+    if status == 402:
+        return f"the Hub asks for a paid plan to do this with {where}; choose another hardware or account"
     if status == 409:
         return f"{where} exists already and cannot be created again; choose another name"
     return f"the Hub answered {where} with status {status}; try again later"

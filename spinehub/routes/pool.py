@@ -29,7 +29,7 @@ _CLASSES = {
     "inception_resnet": "LesionClassifier",
 }
 _POOL_SIZE = 8
-_POOL: OrderedDict[tuple[str, int], Any] = OrderedDict()
+_POOL: OrderedDict[tuple[object, ...], Any] = OrderedDict()
 _LOCK = threading.RLock()
 
 
@@ -45,7 +45,9 @@ def load_model(route: RouteName, model: Any) -> Any:
     """
     if not isinstance(model, (str, Path)):
         return model
-    key = (str(model), _changed(model))
+    from spinehub.models.sources import pointed_at
+
+    key = (str(model), _changed(model), *pointed_at())
     with _LOCK:  # loading twice at once would double the memory
         if key in _POOL:
             _POOL.move_to_end(key)
