@@ -53,7 +53,8 @@ def render_folder(folder: str | Path, repo_id: str | None = None) -> str:
             raise ModelError(
                 f"{name} is needed for the card of {folder.name} and cannot be read; run 'spinehub evaluate' first"
             ) from error
-    return render_card(*contents, repo_id)
+    evaluation, config = contents
+    return render_card(evaluation, config, repo_id)
 
 
 def render_card(evaluation: Mapping[str, Any], config: Mapping[str, Any], repo_id: str | None = None) -> str:
