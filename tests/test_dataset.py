@@ -217,6 +217,16 @@ def test_lesion_batches_hold_the_region_last(prepared: Path) -> None:
     assert batch.valid.any(dim=1).all()
 
 
+def test_slices_with_more_lesion_are_drawn_more_often(prepared: Path) -> None:
+    cases = read_prepared(prepared, [f"case-{k}" for k in range(4)])
+    batches = SliceBatches(cases, "unet", seed=2, size=200, lesion_share=1.0)
+    areas = (batches.batch(0).labels > 0).sum(dim=(1, 2)).double()
+    pixels = [stack.lesion_pixels for case in cases for stack in case.stacks("unet").values()]
+    # Drawn in proportion to its area, a slice has the mean area sum(a^2) / sum(a), not sum(a) / n.
+    by_area = np.mean([(each**2).sum() / each.sum() for each in pixels])
+    assert float(areas.mean()) == pytest.approx(by_area, rel=0.1)
+
+
 def test_one_class_cannot_be_learned(prepared: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="both classes"):
         SliceBatches(read_prepared(prepared, ["case-0", "case-2"]), "unet", seed=0)
@@ -227,13 +237,31 @@ def test_augmentation_moves_values_and_masks_together() -> None:
     square = torch.zeros(4, 2, 1, 32, 32)
     square[..., 10:20, 12:18] = 1.0
     values[:, :, :5] = 3.0 * square
-    how = Augmentation(gain=0.0, map_gain=0.0, gamma=0.0, noise=0.0, hide_maps=0.0, hide_late=0.0)
+    how = Augmentation(gain=0.0, map_gain=0.0, noise=0.0, hide_maps=0.0, hide_late=0.0)
     moved, masks = augment(values, square, 3, torch.Generator().manual_seed(1), how)
     torch.testing.assert_close(moved[:, :, :5], (3.0 * masks).expand(-1, -1, 5, -1, -1), rtol=1e-4, atol=1e-4)
     assert not torch.allclose(masks, square)
     torch.testing.assert_close(masks[:, 0], masks[:, 1])  # slices of one case alike
     assert not torch.allclose(masks[0], masks[1])  # cases in their own ways
     assert not moved[:, :, 5:].any()  # what was not acquired stays 0
+
+
+def test_a_smaller_result_is_the_middle_of_the_whole_one() -> None:
+    values = torch.rand(3, 1, 13, 32, 48)
+    how = Augmentation(gain=0.0, map_gain=0.0, noise=0.0, hide_maps=0.0, hide_late=0.0)
+    whole, middle = (
+        augment(values, values[:, :, :1], 3, torch.Generator().manual_seed(5), how, size=size)[0] for size in (None, 16)
+    )
+    torch.testing.assert_close(middle, whole[..., 8:24, 16:32], rtol=1e-4, atol=1e-5)
+
+
+def test_crops_are_drawn_as_often_as_asked(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spinehub.dataset.batches._STRIDE", 8)
+    cases = read_prepared(prepared, [f"case-{k}" for k in range(4)])
+    batches = SliceBatches(cases, "unet", seed=4, size=2, how=Augmentation(), crops={0.5: 0.7, 1.0: 0.3})
+    sizes = [batches.batch(step).values.shape[-1] for step in range(40)]
+    assert set(sizes) == {16, 32}
+    assert 20 <= sizes.count(16) <= 36
 
 
 def test_augmentation_hides_channels_as_often_as_asked() -> None:
@@ -251,7 +279,7 @@ def test_augmentation_hides_channels_as_often_as_asked() -> None:
 
 def test_no_augmentation_is_the_identity() -> None:
     values = torch.rand(2, 1, 13, 16, 16)
-    how = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    how = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     moved, _ = augment(values, values[:, :, :1], 3, torch.Generator(), how)
     torch.testing.assert_close(moved, values, rtol=1e-4, atol=1e-5)
 

@@ -84,6 +84,13 @@ def test_losses_by_hand() -> None:
     assert float(flat["cross_entropy"]) == pytest.approx(np.log(3))
     assert float(flat["dice_loss"]) == pytest.approx(1 - (2 * 2 * 2 / 3 + 1) / (4 * 2 / 3 + 2 + 1))
     assert float(flat["diagnosis_loss"]) == pytest.approx(np.log(2))
+    # Two lesion pixels of one class, logits 3 and 1 for it: the lesion's logit is their mean.
+    same = torch.tensor([[[0, 1], [1, 0]]])
+    logits = torch.zeros(1, 3, 2, 2)
+    logits[0, 1, 0, 1], logits[0, 1, 1, 0] = 3.0, 1.0
+    right, wrong = -np.log(1 / (1 + np.exp(-2.0))), -np.log(1 / (1 + np.exp(2.0)))
+    smoothed = 0.975 * right + 0.025 * wrong
+    assert float(segmenter_losses(logits, same)["diagnosis_loss"]) == pytest.approx(smoothed, rel=1e-5)
     empty = segmenter_losses(torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.long))
     assert float(empty["diagnosis_loss"]) == 0.0
 

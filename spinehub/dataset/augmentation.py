@@ -1,6 +1,7 @@
-"""Random changes that keep the class: in-plane rotation, scale and shift, gain, gamma, noise, hidden channels.
+"""Random changes that keep the class: in-plane rotation, scale and shift, gain, noise, hidden channels.
 
-No flips: front and back, head and feet differ in the body, and the network must learn it.
+No flips: front and back, head and feet differ in the body, and the network must learn it. Nothing bends the curve of a
+voxel (no gamma, no gain per frame): what tells the classes apart lies in the contrast.
 """
 
 from dataclasses import dataclass
@@ -20,9 +21,8 @@ class Augmentation:
         Rotation in degrees; shift as a share of the crop.
     scale
         Natural logarithm of the zoom.
-    gain, map_gain, gamma
-        Natural logarithms: one gain for all frames of a case (the body signal is an estimate), one for the maps, and
-        an exponent of the frames.
+    gain, map_gain
+        Natural logarithms: one gain for all frames of a case (the body signal is an estimate) and one for the maps.
     noise
         Standard deviation of noise added to frames and maps.
     hide_maps, hide_late
@@ -32,16 +32,21 @@ class Augmentation:
     rotation_deg: float = 12.0
     shift: float = 0.08
     scale: float = 0.15
-    gain: float = 0.15
+    gain: float = 0.1
     map_gain: float = 0.05
-    gamma: float = 0.1
     noise: float = 0.04
     hide_maps: float = 0.1
     hide_late: float = 0.15
 
 
 def augment(
-    values: torch.Tensor, masks: torch.Tensor, maps: int, generator: torch.Generator, how: Augmentation
+    values: torch.Tensor,
+    masks: torch.Tensor,
+    maps: int,
+    generator: torch.Generator,
+    how: Augmentation,
+    *,
+    size: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Change a batch; every sample in its own way.
 
@@ -57,6 +62,8 @@ def augment(
         On the CPU.
     how
         Strength.
+    size
+        Only the middle `size` x `size` pixels are made; None: all.
 
     Returns
     -------
@@ -65,9 +72,11 @@ def augment(
     """
     batch, slices, channels, height, width = values.shape
     both = torch.cat([values, masks], dim=2).flatten(1, 2)
-    grid = torch.nn.functional.affine_grid(
-        _matrices(batch, generator, how).to(values.device), [batch, 1, height, width], align_corners=False
-    )
+    rows, columns = (height, width) if size is None else (size, size)
+    matrices = _matrices(batch, generator, how)
+    # Coordinates of the result run from -1 to 1 whatever its size: fewer pixels of the same width span less.
+    matrices[:, :, :2] *= torch.tensor([columns / width, rows / height])
+    grid = torch.nn.functional.affine_grid(matrices.to(values.device), [batch, 1, rows, columns], align_corners=False)
     both = torch.nn.functional.grid_sample(both, grid, align_corners=False).unflatten(1, (slices, -1))
     values, masks = both[:, :, :channels], both[:, :, channels:]
     # What was not acquired stays 0, and the network must see that it is.
@@ -97,9 +106,8 @@ def _intensities(values: torch.Tensor, maps: int, generator: torch.Generator, ho
     def drawn(end: float) -> torch.Tensor:
         return torch.exp(_uniform(batch, generator, end)).view(-1, 1, 1, 1, 1).to(device)
 
-    gain, gamma, map_gain = drawn(how.gain), drawn(how.gamma), drawn(how.map_gain)
-    frames = gain * values[:, :, maps:].clamp(min=1e-6) ** gamma
-    changed = torch.cat([map_gain * values[:, :, :maps], frames], dim=2)
+    gain, map_gain = drawn(how.gain), drawn(how.map_gain)
+    changed = torch.cat([map_gain * values[:, :, :maps], gain * values[:, :, maps:]], dim=2)
     strength = how.noise * torch.rand(batch, generator=generator).view(-1, 1, 1, 1, 1)
     noise = torch.randn(values.shape, generator=generator) * strength
     return changed + noise.to(device)

@@ -1,6 +1,6 @@
 """Batches of slices and of lesions: which ones depends on (seed, step) alone, so that a resumed run sees the same."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -18,6 +18,10 @@ __all__ = ["LesionBatch", "LesionBatches", "SliceBatch", "SliceBatches", "prefet
 
 REGIME_SHARES: dict[Regime, float] = {"dynamic": 0.5, "pre_post": 0.3, "single": 0.2}
 """How often inputs are hidden: what a case is shown as."""
+
+CROPS: dict[float, float] = {0.5: 0.5, 0.75: 0.3, 1.0: 0.2}
+"""Width of a batch of slices as a share of the input, and how often: half the cost of whole inputs only."""
+_STRIDE = 32
 
 _Item = TypeVar("_Item")
 
@@ -52,13 +56,18 @@ class _Cases:
         self.spec = next(iter(self.by_class[0][0].values())).spec
 
     def augmented(
-        self, values: torch.Tensor, masks: torch.Tensor, generator: torch.Generator, how: Augmentation
+        self,
+        values: torch.Tensor,
+        masks: torch.Tensor,
+        generator: torch.Generator,
+        how: Augmentation,
+        size: int | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Augment a batch as its channels allow."""
         maps = 0 if self.spec.channels == "frames" else len(self.spec.maps)
         if self.spec.channels == "maps+slices":
             how = replace(how, hide_late=0.0)  # its last channels are neighbours, not late frames
-        return augment(values, masks, maps, generator, how)
+        return augment(values, masks, maps, generator, how, size=size)
 
     def generators(self, step: int) -> tuple[np.random.Generator, torch.Generator]:
         """Source of every choice of one batch."""
@@ -87,9 +96,13 @@ class SliceBatches:
     size
         Slices per batch; half of each class.
     lesion_share
-        Share of the slices that hold a lesion.
+        Share of the slices that hold a lesion, drawn in proportion to its area there.
     how
         Augmentation; None for none.
+    crops
+        Width of the batches as a share of the whole input, and how often each is drawn, with augmentation only. The
+        inputs are centred on the grown region, so the middle of them shows the lesion at a fraction of the cost; the
+        whole input comes up too, since it is what the network is given later.
     """
 
     def __init__(
@@ -99,13 +112,15 @@ class SliceBatches:
         *,
         seed: int,
         size: int = 16,
-        lesion_share: float = 0.75,
+        lesion_share: float = 0.9,
         how: Augmentation | None = None,
+        crops: Mapping[float, float] = CROPS,
     ) -> None:
         self._cases = _Cases(cases, name, seed)
         self.size = size
         self.lesion_share = lesion_share
         self.how = how
+        self.crops = dict(crops)
 
     def batch(self, step: int) -> SliceBatch:
         """Batch of one step."""
@@ -122,15 +137,21 @@ class SliceBatches:
             return SliceBatch(images[:, 0], classes[:, 0].long())
         # Both classes as soft masks: linear interpolation, then the class that covers half of the pixel.
         soft = torch.stack([classes == 1, classes == 2], dim=2).float()
-        images, soft = self._cases.augmented(images, soft, generator, self.how)
+        images, soft = self._cases.augmented(images, soft, generator, self.how, self._edge(rng))
         moved = torch.where(soft.amax(dim=2) >= 0.5, 1 + soft.argmax(dim=2), 0)
         return SliceBatch(images[:, 0], moved[:, 0].long())
 
     def _slice(self, stack: PreparedStack, rng: np.random.Generator) -> int:
         held = np.flatnonzero(stack.lesion_pixels > 0)
         if held.size and rng.random() < self.lesion_share:
-            return int(rng.choice(held))
+            return int(rng.choice(held, p=stack.lesion_pixels[held] / stack.lesion_pixels[held].sum()))
         return int(rng.integers(stack.slice_count))
+
+    def _edge(self, rng: np.random.Generator) -> int:
+        """Width of a batch in pixels: a multiple of what the deepest encoder halves down to one."""
+        whole = self._cases.spec.size
+        share = float(rng.choice(list(self.crops), p=list(self.crops.values())))
+        return min(whole, max(_STRIDE, _STRIDE * round(share * whole / _STRIDE)))
 
 
 class LesionBatches:
