@@ -25,7 +25,7 @@ from spinehub.routes import DEFAULT_MODELS, RouteContext, answer_routes
 from spinehub.series import Curve, DynamicSeries, ParametricMap
 from spinehub.volume import Mask, Seed, Volume
 
-__all__ = ["DEFAULT_MODELS", "MOTION_LIMIT_MM", "analyse"]
+__all__ = ["DEFAULT_MODELS", "MOTION_LIMIT_MM", "analyse", "measure_lesion"]
 
 MOTION_LIMIT_MM = 2.0
 """A shift between frames above this, and above one pixel, is reported: it would move a small hot spot off its place."""
@@ -95,7 +95,7 @@ def analyse(
     finding = None
     if region is not None:
         tell(0.4, "measurements and features")
-        finding = _finding(image, region, timing, maps)
+        finding = measure_lesion(image, region, timing, maps)
     tell(0.6, "routes")
     context = RouteContext(image, timing, maps, finding, growth)
     answers = answer_routes(context, models)
@@ -130,7 +130,18 @@ def _check(
         raise InvalidArgumentError(f"tolerance must be 'auto' or a finite number of at least 0, got {tolerance}")
 
 
-def _finding(image: DynamicSeries | Volume, mask: Mask, timing: Timing, maps: Mapping[str, ParametricMap]) -> Finding:
+def measure_lesion(
+    image: DynamicSeries | Volume, mask: Mask, timing: Timing, maps: Mapping[str, ParametricMap]
+) -> Finding:
+    """Everything that is measured inside a mask and that the routes judge: curve, hot spot, parameters, features.
+
+    Parameters
+    ----------
+    image, mask
+        The series or volume, and the lesion on its grid.
+    timing, maps
+        Of the image, from :func:`spinehub.perfusion.assess_timing` and :func:`spinehub.perfusion.compute_maps`.
+    """
     hot_spot = find_hot_spot(image, mask, timing)
     return Finding(
         mask=mask,

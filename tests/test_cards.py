@@ -10,7 +10,14 @@ import pytest
 from huggingface_hub import ModelCard
 
 from spinehub.cards import held_out_score, render_card, render_folder, validate_evaluation
-from spinehub.cards.evaluation_file import ANSWER_FIGURES, MASK_FIGURES, MASK_SOURCES, REGIMES
+from spinehub.cards.evaluation_file import (
+    ANSWER_FIGURES,
+    MASK_FIGURES,
+    MASK_SOURCES,
+    MORE_ANSWER_FIGURES,
+    MORE_MASK_FIGURES,
+    REGIMES,
+)
 from spinehub.cards.wording import FIGURES_IN_WORDS, ROUTE_WORDS
 from spinehub.errors import ModelError
 
@@ -173,8 +180,20 @@ def test_many_problems_are_counted():
         validate_evaluation({})
 
 
+def test_figures_of_a_newer_evaluation_get_rows_of_their_own(evaluation):
+    plain = render_card(evaluation, {})
+    assert "| efficiency |" not in plain
+    scores = evaluation["regimes"]["dynamic"]["end_to_end"]
+    scores["efficiency"] = {"value": 0.71, "low": -0.2, "high": 1.1}  # may leave 0 to 1 by chance
+    scores["mean_iou"] = {"value": 0.61, "low": 0.5, "high": 0.7}
+    card = render_card(evaluation, {})
+    assert "| efficiency | 0.710 (-0.200 to 1.100) |" in card
+    assert "| mean IoU of the classes | 0.610 (0.500 to 0.700) |" in card
+    assert len(card.splitlines()) == len(plain.splitlines()) + 2
+
+
 def test_every_figure_has_a_name_in_words():
-    assert set(FIGURES_IN_WORDS) == {*ANSWER_FIGURES, *MASK_FIGURES}
+    assert set(FIGURES_IN_WORDS) == {*ANSWER_FIGURES, *MORE_ANSWER_FIGURES, *MASK_FIGURES, *MORE_MASK_FIGURES}
 
 
 def test_a_folder_is_rendered_from_its_two_files(evaluation, tmp_path):

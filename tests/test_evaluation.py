@@ -111,6 +111,31 @@ def test_a_cohort_end_to_end(cohort: Path, model: Path, tmp_path: Path) -> None:
     assert {line["case_id"] for line in table} == {f"case-{k}" for k in range(4)}
     assert (tmp_path / "summary.md").read_text().count("| unet |") == 6
     assert (tmp_path / "failures.csv").read_text().startswith("route,regime,case_id")
+    assert "mean_iou" in written["regimes"]["dynamic"]["end_to_end"]
+    assert set(written["subgroups"]) == set(REGIMES)
+    text = (tmp_path / "reporting.md").read_text()
+    assert "4 patients were simulated" in text
+    assert f"AUC {written['regimes']['single']['end_to_end']['auc']['value']:.3f}" in text
+    for name in ("roc.png", "calibration.png", "decision_curve.png", "failures.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_judged_cases_are_kept_until_a_model_changes(cohort: Path, model: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"workers": 1, "regimes": ("single",), "mask_sources": ("end_to_end",), "attach": False}
+    told: list[str] = []
+
+    def tell(_: float, text: str) -> None:
+        told.append(text)
+
+    first = evaluate_cohort(cohort, tmp_path, {"unet": str(model)}, progress=tell, **options)
+    assert len(told) == 4
+    assert list(first["unet"]["regimes"]) == ["single"]
+    assert list(first["unet"]["regimes"]["single"]) == ["end_to_end"]
+    again = evaluate_cohort(cohort, tmp_path, {"unet": str(model)}, progress=tell, **options)
+    assert len(told) == 4
+    assert again == first
+    evaluate_cohort(cohort, tmp_path, {"unet": str(model)}, progress=tell, seed=1, **options)
+    assert len(told) == 8
 
 
 def test_cases_of_the_training_are_refused(cohort: Path, model: Path, tmp_path: Path) -> None:
@@ -135,7 +160,8 @@ def test_problems_of_the_cohort_are_named(cohort: Path, model: Path, tmp_path: P
 def row(number: int, probability: float | None, **changes: Any) -> Judgement:
     values: dict[str, Any] = {
         "case_id": f"c{number}", "patient_id": f"p{number}", "diagnosis": DIAGNOSES[number % 2], "histology": None,
-        "age_years": 60.0, "volume_ml": 5.0, "regime": "dynamic", "mask_source": "end_to_end", "route": "unet",
+        "level": "T7", "age_years": 60.0, "volume_ml": 5.0, "field_strength_t": 1.5, "regime": "dynamic",
+        "mask_source": "end_to_end", "route": "unet",
         "probability": probability, "decision": "undecided", "reason": None,
     }  # fmt: skip
     return Judgement(**(values | changes))
@@ -170,7 +196,8 @@ def test_no_answer_has_no_figures() -> None:
 
 def overlap(share: float, distance: float = 2.0) -> dict[str, float]:
     return {
-        "dice": share, "iou": share / (2 - share), "hd95_mm": distance, "pixel_accuracy": 0.98 + 0.02 * share,
+        "dice": share, "iou": share / (2 - share), "hd95_mm": distance, "surface_distance_mm": distance / 2,
+        "volume_error_ml": -1.0, "pixel_accuracy": 0.98 + 0.02 * share,
         "empty_mask_pixel_accuracy": 0.98,
     }  # fmt: skip
 

@@ -12,8 +12,9 @@
 ``end_to_end``: the region grew from one simulated click at the automatic tolerance; ``truth_mask``: it was the true
 one. SCORES holds the counts ``n`` and ``n_answered``, and a FIGURE for each name in :data:`ANSWER_FIGURES`; scores of
 a model that segments also for those in :data:`MASK_FIGURES`, all or none, so that pixel accuracy never stands without
-the empty mask's. A FIGURE is ``{"value": x, "low": x, "high": x}`` with a 95 % interval over patients; null where it is
-undefined.
+the empty mask's. :data:`MORE_ANSWER_FIGURES` and :data:`MORE_MASK_FIGURES` may stand beside them. A FIGURE is
+``{"value": x, "low": x, "high": x}`` with a 95 % interval over patients; null where it is undefined. Objects of other
+names may stand beside those above: ``subgroups``, ``differences``, ``agreement``, ``decision_curve``.
 """
 
 import math
@@ -27,6 +28,8 @@ __all__ = [
     "EVALUATION_FORMAT",
     "MASK_FIGURES",
     "MASK_SOURCES",
+    "MORE_ANSWER_FIGURES",
+    "MORE_MASK_FIGURES",
     "REGIMES",
     "held_out_score",
     "validate_evaluation",
@@ -51,13 +54,30 @@ ANSWER_FIGURES = (
 """Positive class: ``primary_malignant``. ``accuracy`` cuts the probability at 0.5; ``undecided_share`` and
 ``coverage`` are of the conformal sets."""
 MASK_FIGURES = ("dice", "iou", "pixel_accuracy", "empty_mask_pixel_accuracy", "gap_closed", "hd95_mm")
+MORE_ANSWER_FIGURES = ("efficiency",)
+"""Known only where the simulator gives the exact posterior: (AUC - 0.5) / (AUC of the posterior - 0.5)."""
+MORE_MASK_FIGURES = (
+    "surface_distance_mm",
+    "volume_error_ml",
+    "mean_pixel_accuracy",
+    "mean_iou",
+    "frequency_weighted_iou",
+    "iou_background",
+    "iou_metastasis",
+    "iou_primary_malignant",
+)
+"""Not there for the grown region, which names no class, nor in files written before they were added."""
+_KNOWN = (*ANSWER_FIGURES, *MORE_ANSWER_FIGURES, *MASK_FIGURES, *MORE_MASK_FIGURES)
 _TEXTS = ("model", "simulator_version", "command")
 _COUNTS = ("seed", "cases", "training_seed", "training_cases")
-_UNIT_RANGE = {*ANSWER_FIGURES, *MASK_FIGURES} - {
+_UNIT_RANGE = set(_KNOWN) - {
     "calibration_slope",
     "calibration_intercept",
+    "efficiency",
     "gap_closed",
     "hd95_mm",
+    "surface_distance_mm",
+    "volume_error_ml",
 }
 
 
@@ -171,7 +191,7 @@ def _figures_problems(where: str, figures: Any) -> Iterator[str]:
         yield f"{where} must be an object"
         return
     for name, figure in figures.items():
-        if name not in (*ANSWER_FIGURES, *MASK_FIGURES):
+        if name not in _KNOWN:
             yield f"{where}.{name} is not a known figure"
         elif not isinstance(figure, Mapping) or set(figure) != {"value", "low", "high"}:
             yield f"{where}.{name} must hold value, low and high"

@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spinehub.cards.evaluation_file import ANSWER_FIGURES, MASK_FIGURES, MASK_SOURCES, REGIMES, validate_evaluation
+from spinehub.cards.evaluation_file import (
+    ANSWER_FIGURES,
+    MASK_FIGURES,
+    MASK_SOURCES,
+    MORE_ANSWER_FIGURES,
+    MORE_MASK_FIGURES,
+    REGIMES,
+    validate_evaluation,
+)
 from spinehub.cards.wording import (
     FIGURES_IN_WORDS,
     FIRST_SENTENCE,
@@ -187,15 +195,22 @@ def results_table(evaluation: Mapping[str, Any]) -> str:
     ]
     head = ["", *(name for name, _ in columns)]
     counts = ["cases with an answer", *(f"{scores['n_answered']} of {scores['n']}" for _, scores in columns)]
-    tables = [_table([head, counts, *_rows(ANSWER_FIGURES, columns)])]
+    tables = [_table([head, counts, *_rows((*ANSWER_FIGURES, *MORE_ANSWER_FIGURES), columns)])]
     masked = [(name, scores) for name, scores in columns if "dice" in scores]
     if masked:
-        tables.append(_table([["", *(name for name, _ in masked)], *_rows(MASK_FIGURES, masked)]))
+        tables.append(
+            _table([["", *(name for name, _ in masked)], *_rows((*MASK_FIGURES, *MORE_MASK_FIGURES), masked)])
+        )
     return "\n\n".join(tables)
 
 
 def _rows(figures: tuple[str, ...], columns: list[tuple[str, Any]]) -> list[list[str]]:
-    return [[FIGURES_IN_WORDS[name], *(_figure(scores[name]) for _, scores in columns)] for name in figures]
+    """A row per figure that any column has; an older file lacks some."""
+    known = [name for name in figures if any(name in scores for _, scores in columns)]
+    return [
+        [FIGURES_IN_WORDS[name], *(_figure(scores[name]) if name in scores else "" for _, scores in columns)]
+        for name in known
+    ]
 
 
 def _figure(figure: Mapping[str, Any]) -> str:
@@ -223,7 +238,8 @@ def _mask_note(regimes: Mapping[str, Any]) -> str:
 def _baselines(baselines: Mapping[str, Any]) -> str:
     if not baselines:
         return ""
-    figures = [name for name in (*ANSWER_FIGURES, *MASK_FIGURES) if any(name in row for row in baselines.values())]
+    named = (*ANSWER_FIGURES, *MORE_ANSWER_FIGURES, *MASK_FIGURES, *MORE_MASK_FIGURES)
+    figures = [name for name in named if any(name in row for row in baselines.values())]
     rows = [
         [str(name), *(_figure(row[figure]) if figure in row else "" for figure in figures)]
         for name, row in baselines.items()

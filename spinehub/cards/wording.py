@@ -124,6 +124,15 @@ FIGURES_IN_WORDS = {
     "empty_mask_pixel_accuracy": "pixel accuracy of an empty mask",
     "gap_closed": "share of the gap closed",
     "hd95_mm": "HD95 (mm)",
+    "efficiency": "efficiency",
+    "surface_distance_mm": "surface distance (mm)",
+    "volume_error_ml": "volume error (ml, found minus true)",
+    "mean_pixel_accuracy": "mean pixel accuracy of the classes",
+    "mean_iou": "mean IoU of the classes",
+    "frequency_weighted_iou": "frequency-weighted IoU",
+    "iou_background": "IoU, background",
+    "iou_metastasis": "IoU, metastasis",
+    "iou_primary_malignant": "IoU, primary malignant",
 }
 
 TEMPLATE = """---

@@ -1,28 +1,29 @@
 """``evaluate_cohort``: score models on a cohort that no training ever saw."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spinehub.cards import EVALUATION_FORMAT, validate_evaluation
-from spinehub.case import DIAGNOSES
 from spinehub.cohort import check_cohort
 from spinehub.dataset import REGIMES
 from spinehub.errors import InvalidArgumentError
-from spinehub.evaluation.figures import answer_figures, figure, mask_figures
-from spinehub.evaluation.judging import GROWING, MASK_SOURCES, Judgement, judge_case
-from spinehub.evaluation.tables import write_failures, write_predictions, write_summary
+from spinehub.evaluation.comparison import agreement, decision_curve, differences, subgroups, worst_histology
+from spinehub.evaluation.figures import answer_figures, mask_figures
+from spinehub.evaluation.floor import baselines, exact_posteriors
+from spinehub.evaluation.gallery import draw_gallery
+from spinehub.evaluation.judging import MASK_SOURCES, Judgement, MaskSource
+from spinehub.evaluation.pictures import draw_pictures
+from spinehub.evaluation.running import judge_cohort, stacked_judgements
+from spinehub.evaluation.tables import write_failures, write_predictions, write_subgroups, write_summary
+from spinehub.evaluation.wording import write_text
 from spinehub.io import RECIPE_FILE, CohortRow, read_cohort, read_recipe
-from spinehub.metrics import auc
 from spinehub.models import WeightsNotInstalledError, write_evaluation
+from spinehub.models.stacked import StackedModel
 from spinehub.pipeline import DEFAULT_MODELS
 from spinehub.routes import load_model
-from spinehub.simulate import CaseRecipe, bayes_posterior
+from spinehub.series import Regime
 
 __all__ = ["evaluate_cohort"]
 
@@ -36,6 +37,9 @@ def evaluate_cohort(
     output: str | Path,
     models: Mapping[str, str] | None = None,
     *,
+    stack: str | Path | None = None,
+    regimes: Sequence[Regime] = REGIMES,
+    mask_sources: Sequence[MaskSource] = MASK_SOURCES,
     workers: int = 2,
     seed: int = 0,
     attach: bool = True,
@@ -43,14 +47,21 @@ def evaluate_cohort(
 ) -> dict[str, dict[str, Any]]:
     """Judge every case end to end and with the true mask, in every regime, and write the figures.
 
+    An interrupted evaluation is resumed by the same call: cases that were judged by the same models are kept.
+
     Parameters
     ----------
     cohort_folder
         Folder with ``cohort.csv``; its cases must not have been trained on.
     output
-        Gets ``<route>/evaluation.json``, ``predictions.csv``, ``failures.csv`` and ``summary.md``.
+        Gets ``<route>/evaluation.json``, ``summary.md``, ``subgroups.md``, ``reporting.md``, ``predictions.csv``,
+        ``failures.csv``, pictures, and ``judged/`` with what was said about each case.
     models
         Route to embedded name, folder or Hub id; None or empty: the weights that come with spinehub.
+    stack
+        File of a stacked model; its answers become a row of their own.
+    regimes, mask_sources
+        Which to judge; fewer cost less.
     workers
         Processes.
     seed
@@ -80,24 +91,48 @@ def evaluate_cohort(
     origin = _origin(rows)
     for route, (_, model) in loaded.items():
         _require_unseen(route, model, origin)
-    judgements = list(_judge_all(rows, {route: given for route, (given, _) in loaded.items()}, seed, workers, progress))
     output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
+    judgements = judge_cohort(
+        rows,
+        {route: given for route, (given, _) in loaded.items()},
+        {route: model.sha256 for route, (_, model) in loaded.items()},
+        output / "judged",
+        seed=seed,
+        workers=workers,
+        regimes=regimes,
+        mask_sources=mask_sources,
+        progress=progress,
+    )
+    judged: dict[str, Any] = {route: model for route, (_, model) in loaded.items()}
+    if stack is not None:
+        judged["stacked"] = StackedModel.load(stack)
+        _require_unseen("stacked", judged["stacked"], origin)
+        judgements += stacked_judgements(judgements, judged["stacked"])
+    evaluations = _evaluations(judged, judgements, rows, origin, seed)
+    _write(evaluations, judgements, rows, output, seed)
+    if origin:
+        for route, evaluation in evaluations.items():
+            validate_evaluation(evaluation)
+            given = loaded[route][0] if route in loaded else ""
+            if attach and given and given not in DEFAULT_MODELS.values() and Path(given).is_dir():
+                write_evaluation(given, evaluation)
+    return evaluations
+
+
+def _write(
+    evaluations: Mapping[str, Any], judgements: Sequence[Judgement], rows: Sequence[CohortRow], output: Path, seed: int
+) -> None:
     write_predictions(judgements, output / "predictions.csv")
     write_failures(judgements, output / "failures.csv")
-    evaluations = {}
-    for route, (given, model) in loaded.items():
-        evaluation = _evaluation(route, model, judgements, rows, origin, seed)
-        evaluations[route] = evaluation
+    for route, evaluation in evaluations.items():
         (output / route).mkdir(exist_ok=True)
         text = json.dumps(evaluation, indent=2, allow_nan=False) + "\n"
         (output / route / "evaluation.json").write_text(text, encoding="utf-8")
-        if origin:
-            validate_evaluation(evaluation)
-            if attach and given not in DEFAULT_MODELS.values() and Path(given).is_dir():
-                write_evaluation(given, evaluation)
     write_summary(evaluations, output / "summary.md")
-    return evaluations
+    write_subgroups(evaluations, output / "subgroups.md")
+    write_text(evaluations, output / "reporting.md")
+    draw_pictures(judgements, output)
+    draw_gallery(judgements, rows, seed, output / "failures.png")
 
 
 def _load(models: dict[str, str]) -> dict[str, tuple[str, Any]]:
@@ -133,54 +168,30 @@ def _require_unseen(route: str, model: Any, origin: Mapping[str, Any]) -> None:
         )
 
 
-def _judge_all(
-    rows: Sequence[CohortRow], models: Mapping[str, str], seed: int, workers: int, progress: _Progress | None
-) -> Iterator[Judgement]:
-    from tqdm import tqdm
-
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        futures = {pool.submit(judge_case, row, models, seed): place for place, row in enumerate(rows)}
-        done: Any = as_completed(futures)
-        if progress is None:
-            done = tqdm(done, total=len(rows), desc="evaluating", unit="case", disable=None)
-        found: dict[int, list[Judgement]] = {}
-        for count, future in enumerate(done, start=1):
-            found[futures[future]] = future.result()
-            if progress is not None:
-                progress(count / len(rows), f"judged {count} of {len(rows)} cases")
-    # In the order of the table, whichever process was first.
-    for place in range(len(rows)):
-        yield from found[place]
-
-
-def _one_thread() -> None:
-    """Several processes work side by side; each keeps to one thread."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(limits=1)
-    torch.set_num_threads(1)
-
-
-def _evaluation(
-    route: str,
-    model: Any,
+def _evaluations(
+    models: Mapping[str, Any],
     judgements: Sequence[Judgement],
     rows: Sequence[CohortRow],
     origin: Mapping[str, Any],
     seed: int,
-) -> dict[str, Any]:
-    training = model.training
-    trained = (training.get("simulated") or {}).get("seed") or []
-    regimes = {}
-    for regime in REGIMES:
-        sources = {}
-        for source in MASK_SOURCES:
-            own = [j for j in judgements if (j.route, j.regime, j.mask_source) == (route, regime, source)]
-            if any(judgement.probability is not None for judgement in own):
-                sources[source] = answer_figures(own, model.calibration) | mask_figures(own)
-        if sources:
-            regimes[regime] = sources
+) -> dict[str, dict[str, Any]]:
+    posterior = exact_posteriors(rows)
+    shared = {
+        "baselines": baselines(judgements, rows, posterior),
+        "differences": differences(judgements),
+        "agreement": agreement(judgements),
+    }
+    return {
+        route: _head(route, model, rows, origin, seed)
+        | _scores(route, model, judgements, posterior)
+        | shared
+        | {"training": {name: value for name, value in model.training.items() if name != "acquisition"}}
+        for route, model in models.items()
+    }
+
+
+def _head(route: str, model: Any, rows: Sequence[CohortRow], origin: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    trained = (model.training.get("simulated") or {}).get("seed") or []
     return {
         "format": EVALUATION_FORMAT,
         "model": model.model_id,
@@ -194,42 +205,26 @@ def _evaluation(
             "seed": origin["seed"][0] if origin else 0,
             "cases": len(rows),
             "training_seed": trained[0] if trained else 0,
-            "training_cases": int(training.get("cases", 0)),
+            "training_cases": int(model.training.get("cases", 0)),
             "click_seed": seed,
         },
-        "regimes": regimes,
-        "baselines": _baselines(judgements) | _ceiling(rows),
-        "training": {name: value for name, value in training.items() if name != "acquisition"},
     }
 
 
-def _ceiling(rows: Sequence[CohortRow]) -> dict[str, Any]:
-    """AUC of the exact posterior given what a simulated case shows: no route can do better on average."""
-    posterior = []
-    for row in rows:
-        recipe = read_recipe(row.series.with_name(RECIPE_FILE))
-        try:
-            posterior.append(bayes_posterior(CaseRecipe.from_dict(recipe or {})))
-        except InvalidArgumentError:  # not simulated, or by another version of the simulator
-            return {}
-    truth = [int(row.diagnosis == DIAGNOSES[1]) for row in rows]
-    groups = [row.patient_id for row in rows]
-    return {"ceiling: exact posterior of the simulator": {"auc": figure(auc, truth, posterior, groups=groups)}}
-
-
-def _baselines(judgements: Sequence[Judgement]) -> dict[str, Any]:
-    """What stands beside every route: the grown region's own overlap, and single facts that must tell nothing."""
-    grown = [row for row in judgements if row.route == GROWING and row.regime == "dynamic"]
-    grown = grown or [row for row in judgements if row.route == GROWING]
-    baselines: dict[str, Any] = {"region growing from one click": mask_figures(grown)}
-    first = list({row.case_id: row for row in grown}.values())
-    facts = {
-        "age alone": [np.nan if row.age_years is None else -row.age_years for row in first],
-        "size alone": [row.volume_ml for row in first],
-    }
-    for name, values in facts.items():
-        column = np.asarray(values, dtype=float)
-        if np.isfinite(column).all() and column.size:
-            truth = [row.label for row in first]
-            baselines[name] = {"auc": figure(auc, truth, column, groups=[row.patient_id for row in first])}
-    return baselines
+def _scores(
+    route: str, model: Any, judgements: Sequence[Judgement], posterior: Mapping[str, float] | None
+) -> dict[str, Any]:
+    """Figures per regime and mask source; subgroups and decision curve of what a user gets, end to end."""
+    scores: dict[str, dict[str, Any]] = {"regimes": {}, "subgroups": {}, "worst_histology": {}, "decision_curve": {}}
+    for regime in REGIMES:
+        for source in MASK_SOURCES:
+            own = [j for j in judgements if (j.route, j.regime, j.mask_source) == (route, regime, source)]
+            if not any(judgement.probability is not None for judgement in own):
+                continue
+            figures = answer_figures(own, model.calibration, posterior) | mask_figures(own)
+            scores["regimes"].setdefault(regime, {})[source] = figures
+            if source == "end_to_end":
+                scores["subgroups"][regime] = subgroups(own)
+                scores["worst_histology"][regime] = worst_histology(scores["subgroups"][regime])
+                scores["decision_curve"][regime] = decision_curve(own)
+    return scores

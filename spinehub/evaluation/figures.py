@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spinehub.case import DIAGNOSES
 from spinehub.evaluation.judging import Judgement
 from spinehub.metrics import (
     accuracy,
@@ -14,13 +15,17 @@ from spinehub.metrics import (
     bootstrap_interval,
     brier,
     calibration_slope_intercept,
+    class_iou,
+    frequency_weighted_iou,
+    mean_iou,
+    mean_pixel_accuracy,
     sensitivity,
     specificity,
 )
 from spinehub.models import Calibration
 from spinehub.series import Regime
 
-__all__ = ["answer_figures", "figure", "mask_figures"]
+__all__ = ["answer_figures", "efficiency", "figure", "mask_figures"]
 
 _RESAMPLES = 1000
 _RESAMPLES_OF_FITS = 200
@@ -40,7 +45,9 @@ def figure(
     return {"value": value, "low": _known(low), "high": _known(high)}
 
 
-def answer_figures(rows: Sequence[Judgement], calibration: Calibration | None) -> dict[str, Any]:
+def answer_figures(
+    rows: Sequence[Judgement], calibration: Calibration | None, posterior: Mapping[str, float] | None = None
+) -> dict[str, Any]:
     """Figures of the answers of one route in one regime.
 
     Parameters
@@ -49,11 +56,14 @@ def answer_figures(rows: Sequence[Judgement], calibration: Calibration | None) -
         All cases, also those without an answer.
     calibration
         Of the model: which classes stay possible.
+    posterior
+        Exact probability of ``primary_malignant`` of each simulated case by ``case_id``; None where there is none.
 
     Returns
     -------
     dict
-        ``n``, ``n_answered`` and one figure per name; ``undecided_share`` and ``coverage`` are of the conformal sets.
+        ``n``, ``n_answered`` and one figure per name; ``undecided_share`` and ``coverage`` are of the conformal sets,
+        ``efficiency`` is (AUC - 0.5) / (AUC of the exact posterior on the same cases - 0.5).
     """
     answered = [row for row in rows if row.probability is not None]
     truth = np.array([row.label for row in answered], dtype=int)
@@ -73,6 +83,9 @@ def answer_figures(rows: Sequence[Judgement], calibration: Calibration | None) -
     }
     for name, (statistic, arrays) in plain.items():
         figures[name] = figure(statistic, *arrays, groups=groups) if answered else _UNDEFINED
+    if posterior is not None:
+        exact = np.array([posterior[row.case_id] for row in answered])
+        figures["efficiency"] = figure(efficiency, truth, share, exact, groups=groups) if answered else _UNDEFINED
     for place, name in enumerate(("calibration_slope", "calibration_intercept")):
         figures[name] = (
             figure(_line(place), truth, share, groups=groups, resamples=_RESAMPLES_OF_FITS) if answered else _UNDEFINED
@@ -89,7 +102,37 @@ def mask_figures(rows: Sequence[Judgement]) -> dict[str, Any]:
         return {}
     figures = {name: figure(_nan_mean, column, groups=groups) for name, column in columns.items()}
     both = (columns["pixel_accuracy"], columns["empty_mask_pixel_accuracy"])
-    return figures | {"gap_closed": figure(_gap_closed, *both, groups=groups)}
+    return figures | {"gap_closed": figure(_gap_closed, *both, groups=groups)} | _class_figures(rows)
+
+
+def _class_figures(rows: Sequence[Judgement]) -> dict[str, Any]:
+    """Figures of the voxels' classes, from the confusion matrices summed over cases; empty without classes."""
+    counted = [row for row in rows if row.confusion is not None]
+    if not counted:
+        return {}
+    counts = np.array([row.confusion for row in counted], dtype=np.float64).reshape(-1, 3, 3)
+    groups = [row.patient_id for row in counted]
+    statistics: dict[str, _Statistic] = {
+        "mean_pixel_accuracy": mean_pixel_accuracy,
+        "mean_iou": mean_iou,
+        "frequency_weighted_iou": frequency_weighted_iou,
+    }
+    statistics |= {f"iou_{name}": _iou_of(k) for k, name in enumerate(("background", *DIAGNOSES))}
+    return {name: figure(_summed(statistic), counts, groups=groups) for name, statistic in statistics.items()}
+
+
+def _summed(statistic: _Statistic) -> _Statistic:
+    return lambda counts: statistic(counts.sum(axis=0))
+
+
+def _iou_of(k: int) -> _Statistic:
+    return lambda confusion: float(class_iou(confusion)[k])
+
+
+def efficiency(truth: NDArray[Any], share: NDArray[Any], posterior: NDArray[Any]) -> float:
+    """Share of the exact posterior's AUC above chance that a route reaches; NaN where a class is missing."""
+    best = auc(truth, posterior) - 0.5
+    return (auc(truth, share) - 0.5) / best if best > 0 else float("nan")
 
 
 _UNDEFINED: Mapping[str, None] = {"value": None, "low": None, "high": None}

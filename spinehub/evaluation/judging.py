@@ -1,27 +1,39 @@
 """One case through the pipeline as a user would send it, in every regime, with a click and with the true mask."""
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite, nan
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spinehub.case import Case
+from spinehub.case import DIAGNOSES, Case
 from spinehub.dataset import REGIMES, simulated_click
 from spinehub.errors import InvalidArgumentError
+from spinehub.growing import grow
 from spinehub.inputs import PreprocessingSpec, crop_box, reduce_regime
 from spinehub.io import CohortRow, read_case
-from spinehub.metrics import dice, empty_mask_pixel_accuracy, hd95_mm, iou, pixel_accuracy
-from spinehub.perfusion import assess_timing
-from spinehub.pipeline import analyse
-from spinehub.report import Report, RouteAnswer
-from spinehub.series import Regime
-from spinehub.volume import Mask
+from spinehub.metrics import (
+    confusion_matrix,
+    dice,
+    empty_mask_pixel_accuracy,
+    hd95_mm,
+    iou,
+    pixel_accuracy,
+    surface_distance_mm,
+    volume_error,
+)
+from spinehub.perfusion import Timing, assess_timing, compute_maps
+from spinehub.pipeline import measure_lesion
+from spinehub.report import RouteAnswer
+from spinehub.routes import RouteContext, answer_routes
+from spinehub.series import DynamicSeries, Regime
+from spinehub.volume import Mask, Seed, Volume
 
-__all__ = ["MASK_SOURCES", "Judgement", "MaskSource", "judge_case"]
+__all__ = ["GROWING", "MASK_SOURCES", "Judgement", "MaskSource", "judge_case", "shown_case"]
 
 MaskSource: TypeAlias = Literal["end_to_end", "truth_mask"]
 MASK_SOURCES: tuple[MaskSource, MaskSource] = ("end_to_end", "truth_mask")
@@ -36,8 +48,10 @@ class Judgement:
 
     Parameters
     ----------
-    case_id, patient_id, diagnosis, histology, age_years, volume_ml
+    case_id, patient_id, diagnosis, histology, level, age_years, volume_ml
         Of the case and its index lesion.
+    field_strength_t
+        Of the scanner, in tesla; None where it is not known.
     regime, mask_source
         How it was shown: with one simulated click and the automatic tolerance, or with the true mask.
     route
@@ -48,14 +62,19 @@ class Judgement:
         As in the report.
     overlap
         Figures of the route's own mask against the true one; None where it makes none.
+    confusion
+        Voxels by true and found class (background, metastasis, primary malignant), row by row, nine counts within the
+        crop the networks see; None where the route names no class per voxel.
     """
 
     case_id: str
     patient_id: str
     diagnosis: str
     histology: str | None
+    level: str | None
     age_years: float | None
     volume_ml: float
+    field_strength_t: float | None
     regime: Regime
     mask_source: MaskSource
     route: str
@@ -63,6 +82,22 @@ class Judgement:
     decision: str
     reason: str | None
     overlap: Mapping[str, float] | None = None
+    confusion: tuple[int, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form; None stands for a figure that is not finite."""
+        values = asdict(self)
+        if self.overlap is not None:
+            values["overlap"] = {name: number if isfinite(number) else None for name, number in self.overlap.items()}
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of :meth:`to_dict`, also after a trip through JSON."""
+        overlap, confusion = values["overlap"], values["confusion"]
+        if overlap is not None:
+            overlap = {name: nan if number is None else number for name, number in overlap.items()}
+        return cls(**{**values, "overlap": overlap, "confusion": None if confusion is None else tuple(confusion)})
 
     @property
     def label(self) -> int:
@@ -70,8 +105,18 @@ class Judgement:
         return int(self.diagnosis == "primary_malignant")
 
 
-def judge_case(row: CohortRow, models: Mapping[str, Any], seed: int) -> list[Judgement]:
-    """Judge one case of a cohort.
+def judge_case(
+    row: CohortRow,
+    models: Mapping[str, Any],
+    seed: int,
+    *,
+    regimes: Sequence[Regime] = REGIMES,
+    mask_sources: Sequence[MaskSource] = MASK_SOURCES,
+) -> list[Judgement]:
+    """Judge one case of a cohort, with the steps of :func:`spinehub.pipeline.analyse`.
+
+    What does not depend on the region (timing, maps) is computed once for both mask sources, and what no figure needs
+    (motion, warnings) is left out.
 
     Parameters
     ----------
@@ -81,6 +126,8 @@ def judge_case(row: CohortRow, models: Mapping[str, Any], seed: int) -> list[Jud
         Route to model or its id, as :func:`spinehub.pipeline.analyse` takes them.
     seed
         Of the click and of the frames that stay when inputs are hidden.
+    regimes, mask_sources
+        Which to judge.
 
     Raises
     ------
@@ -93,79 +140,111 @@ def judge_case(row: CohortRow, models: Mapping[str, Any], seed: int) -> list[Jud
     full = assess_timing(case.series)
     truth = case.lesions[0].mask
     judgements: list[Judgement] = []
-    for number, regime in enumerate(REGIMES):
+    for regime in regimes:
         if regime == "dynamic" and full.regime != "dynamic":
             continue
-        rng = np.random.default_rng([seed, zlib.crc32(case.case_id.encode()), number])
-        image = reduce_regime(case.series, regime, rng, timing=full)
-        click = simulated_click(truth, rng)
-        for source in MASK_SOURCES:
-            report = (
-                analyse(image, seeds=[click], models=models)
-                if source == "end_to_end"
-                else analyse(image, mask=truth, models=models)
-            )
-            judgements += _judgements(case, regime, source, report, set(models))
+        image, click = shown_case(case, regime, seed, full)
+        timing = full if image is case.series else assess_timing(image)
+        maps = compute_maps(image, timing) if isinstance(image, DynamicSeries) else {}
+        for source in mask_sources:
+            growth = grow(image, [click]) if source == "end_to_end" else None
+            region = truth if growth is None else growth.mask(growth.suggested_tolerance)
+            finding = measure_lesion(image, region, timing, maps)
+            answers = answer_routes(RouteContext(image, timing, maps, finding, growth), models)
+            judgements += _judgements(case, regime, source, region, answers.routes, set(models))
     return judgements
 
 
-def _judgements(case: Case, regime: Regime, source: MaskSource, report: Report, asked: set[str]) -> list[Judgement]:
+def shown_case(case: Case, regime: Regime, seed: int, full: Timing) -> tuple[DynamicSeries | Volume, Seed]:
+    """What is left of a case in a regime, and the simulated click; the same for the same `seed`.
+
+    Parameters
+    ----------
+    case
+        With an index lesion.
+    regime
+        How much is left of it.
+    seed
+        Of the evaluation.
+    full
+        Timing of the whole series.
+    """
+    rng = np.random.default_rng([seed, zlib.crc32(case.case_id.encode()), REGIMES.index(regime)])
+    image = reduce_regime(case.series, regime, rng, timing=full)
+    return image, simulated_click(case.lesions[0].mask, rng)
+
+
+def _judgements(
+    case: Case, regime: Regime, source: MaskSource, marked: Mask, answers: Sequence[RouteAnswer], asked: set[str]
+) -> list[Judgement]:
     truth = case.lesions[0].mask
-    marked = report.findings[0].mask
     # The same crop for everything that is scored, so that figures can be compared.
     box = crop_box(truth.grid, PreprocessingSpec(), marked.centroid_mm)
-    rows = [
-        _row(case, regime, source, answer, _own_mask(answer, marked, truth, box))
-        for answer in report.routes
-        if answer.name in asked
-    ]
+    rows = []
+    for answer in answers:
+        if answer.name in asked:
+            classes = _own_classes(answer, marked) if answer.name == "unet" else None
+            rows.append(_row(case, regime, source, answer, classes, box))
     if source == "end_to_end":
-        rows.append(_row(case, regime, source, None, _overlap(truth, marked.voxels, box)))
+        rows.append(_row(case, regime, source, None, marked.voxels.astype(np.uint8), box))
     return rows
 
 
 def _row(
-    case: Case, regime: Regime, source: MaskSource, answer: RouteAnswer | None, overlap: Mapping[str, float] | None
+    case: Case,
+    regime: Regime,
+    source: MaskSource,
+    answer: RouteAnswer | None,
+    classes: NDArray[np.uint8] | None,
+    box: tuple[slice, slice, slice],
 ) -> Judgement:
     lesion = case.lesions[0]
     probabilities = None if answer is None else answer.probabilities
+    diagnosis = str(lesion.diagnosis)
+    confusion = None
+    if classes is not None and answer is not None:
+        truth = lesion.mask.voxels[box] * (1 + DIAGNOSES.index(lesion.diagnosis or DIAGNOSES[0]))
+        confusion = tuple(int(count) for count in confusion_matrix(truth, classes[box], 3).ravel())
     return Judgement(
         case.case_id,
         case.patient_id,
-        str(lesion.diagnosis),
+        diagnosis,
         lesion.histology,
+        lesion.level,
         case.age_years,
         lesion.mask.volume_ml,
+        case.series.protocol.field_strength_t,
         regime,
         source,
         GROWING if answer is None else answer.name,
         None if probabilities is None else float(probabilities["primary_malignant"]),
         "not_available" if answer is None else answer.decision,
         None if answer is None else answer.reason,
-        overlap,
+        None if classes is None else _overlap(lesion.mask, classes > 0, box),
+        confusion,
     )
 
 
-def _own_mask(
-    answer: RouteAnswer, marked: Mask, truth: Mask, box: tuple[slice, slice, slice]
-) -> Mapping[str, float] | None:
-    """Figures of the U-Net's mask: the parts of it that touch the marked region; nothing found is an empty mask."""
-    if answer.name != "unet":
-        return None
+def _own_classes(answer: RouteAnswer, marked: Mask) -> NDArray[np.uint8]:
+    """``(I, J, K)`` class of each voxel in the parts of the U-Net's mask that touch the marked region, else 0."""
     class_map: NDArray[np.float32] | None = answer.explanation.get("class_map")
     if class_map is None:
-        return _overlap(truth, np.zeros(truth.grid.shape, bool), box)
+        return np.zeros(marked.grid.shape, np.uint8)
     parts, _ = ndimage.label(np.isfinite(class_map))
     touched = np.unique(parts[marked.voxels & (parts > 0)])
-    return _overlap(truth, np.isin(parts, touched) & (parts > 0), box)
+    own = np.isin(parts, touched) & (parts > 0)
+    return np.where(own, 1 + (np.nan_to_num(class_map) >= 0.5), 0).astype(np.uint8)
 
 
 def _overlap(truth: Mask, found: NDArray[np.bool_], box: tuple[slice, slice, slice]) -> dict[str, float]:
-    """Dice and distances on the whole volume, pixel accuracy within the crop the networks see."""
+    """Dice, distances and volume on the whole image, pixel accuracy within the crop the networks see."""
+    there, spacing = found.any(), truth.grid.spacing_mm
     return {
         "dice": dice(truth.voxels, found),
         "iou": iou(truth.voxels, found),
-        "hd95_mm": hd95_mm(truth.voxels, found, truth.grid.spacing_mm) if found.any() else float("nan"),
+        "hd95_mm": hd95_mm(truth.voxels, found, spacing) if there else float("nan"),
+        "surface_distance_mm": surface_distance_mm(truth.voxels, found, spacing) if there else float("nan"),
+        "volume_error_ml": volume_error(truth.voxels, found, spacing),
         "pixel_accuracy": pixel_accuracy(truth.voxels[box], found[box]),
         "empty_mask_pixel_accuracy": empty_mask_pixel_accuracy(truth.voxels[box]),
     }

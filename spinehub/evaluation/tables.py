@@ -8,11 +8,31 @@ from typing import Any
 
 from spinehub.evaluation.judging import GROWING, Judgement
 
-__all__ = ["write_failures", "write_predictions", "write_summary"]
+__all__ = ["write_failures", "write_predictions", "write_subgroups", "write_summary"]
 
-_OVERLAP = ("dice", "iou", "hd95_mm", "pixel_accuracy", "empty_mask_pixel_accuracy")
+_OVERLAP = (
+    "dice",
+    "iou",
+    "hd95_mm",
+    "surface_distance_mm",
+    "volume_error_ml",
+    "pixel_accuracy",
+    "empty_mask_pixel_accuracy",
+)
 _FAILURES = 50
-_SHOWN = ("auc", "accuracy", "coverage", "undecided_share", "dice", "pixel_accuracy", "empty_mask_pixel_accuracy")
+_SHOWN = (
+    "auc",
+    "efficiency",
+    "accuracy",
+    "coverage",
+    "undecided_share",
+    "calibration_slope",
+    "calibration_intercept",
+    "dice",
+    "pixel_accuracy",
+    "empty_mask_pixel_accuracy",
+    "gap_closed",
+)
 
 
 def write_predictions(rows: Sequence[Judgement], path: Path) -> None:
@@ -21,6 +41,7 @@ def write_predictions(rows: Sequence[Judgement], path: Path) -> None:
     for row in rows:
         cells = asdict(row)
         overlap = cells.pop("overlap") or {}
+        cells.pop("confusion")
         flat.append(cells | {name: overlap.get(name) for name in _OVERLAP})
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, list(flat[0]), lineterminator="\n")
@@ -70,6 +91,38 @@ def write_summary(evaluations: Mapping[str, Mapping[str, Any]], path: Path) -> N
                 cells = [_cell(scores.get(name)) for name in _SHOWN]
                 counts = f"{scores['n_answered']} of {scores['n']}"
                 lines.append(f"| {route} | {regime} | {source} | {counts} | {' | '.join(cells)} |")
+    first = next(iter(evaluations.values()))
+    lines += ["", "Beside them, on the same cases:", "", "| what | AUC | Dice | pixel accuracy |", "|---|---|---|---|"]
+    for name, figures in first["baselines"].items():
+        lines.append(f"| {name} | {' | '.join(_cell(figures.get(k)) for k in ('auc', 'dice', 'pixel_accuracy'))} |")
+    lines += [
+        "",
+        "Differences of AUC on the cases both answered, end to end (95 % interval, two-sided bootstrap p, not "
+        "corrected for the number of comparisons):",
+        "",
+        "| regime | first | second | cases | difference | p |",
+        "|---|---|---|---|---|---|",
+    ]
+    for regime, rows in first["differences"].items():
+        for row in rows:
+            p_value = "" if row["p_value"] is None else f"{row['p_value']:.3f}"
+            names = f"{regime} | {row['first']} | {row['second']} | {row['n']}"
+            lines.append(f"| {names} | {_cell(row)} | {p_value} |")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_subgroups(evaluations: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+    """Markdown table: a row per route, regime and subgroup, end to end; the worst histology is marked."""
+    lines = ["| route | regime | by | subgroup | answered | accuracy | AUC |", "|---|---|---|---|---|---|---|"]
+    for route, evaluation in evaluations.items():
+        for regime, kinds in evaluation["subgroups"].items():
+            for kind, groups in kinds.items():
+                for name, figures in groups.items():
+                    worst = kind == "histology" and name == evaluation["worst_histology"][regime]
+                    cells = [route, regime, kind, f"{name} (worst)" if worst else name]
+                    cells += [f"{figures['n_answered']} of {figures['n']}"]
+                    cells += [_cell(figures["accuracy"]), _cell(figures["auc"])]
+                    lines.append(f"| {' | '.join(cells)} |")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -10,6 +10,7 @@ from spinehub.metrics.answers import (
     balanced_accuracy,
     brier,
     calibration_slope_intercept,
+    net_benefit,
     sensitivity,
     specificity,
 )
@@ -24,6 +25,13 @@ from spinehub.metrics.masks import (
     surface_distance_mm,
     volume_error,
 )
+from spinehub.metrics.segmentation import (
+    class_iou,
+    confusion_matrix,
+    frequency_weighted_iou,
+    mean_iou,
+    mean_pixel_accuracy,
+)
 
 __all__ = [
     "PairedDifference",
@@ -33,11 +41,17 @@ __all__ = [
     "bootstrap_interval",
     "brier",
     "calibration_slope_intercept",
+    "class_iou",
+    "confusion_matrix",
     "dice",
     "empty_mask_pixel_accuracy",
+    "frequency_weighted_iou",
     "gap_closed",
     "hd95_mm",
     "iou",
+    "mean_iou",
+    "mean_pixel_accuracy",
+    "net_benefit",
     "paired_difference",
     "pixel_accuracy",
     "sensitivity",

@@ -12,6 +12,7 @@ __all__ = [
     "balanced_accuracy",
     "brier",
     "calibration_slope_intercept",
+    "net_benefit",
     "sensitivity",
     "specificity",
 ]
@@ -91,6 +92,31 @@ def brier(truth: ArrayLike, probability: ArrayLike) -> float:
     """Brier score: mean squared difference between the probability of the positive class and the label; 0 is best."""
     labels, values = _probabilities(truth, probability)
     return float(np.mean((values - labels) ** 2))
+
+
+def net_benefit(truth: ArrayLike, probability: ArrayLike, threshold: float, *, prevalence: float = 0.5) -> float:
+    """Net benefit of treating every case whose probability reaches a threshold (Vickers and Elkin 2006).
+
+    sensitivity x prevalence - (1 - specificity) x (1 - prevalence) x threshold / (1 - threshold), which is their
+    formula with the prevalence held at the one the probabilities are for, whatever the cohort's. Treating nobody: 0.
+
+    Parameters
+    ----------
+    truth, probability
+        Labels (0 or 1) and probabilities of the positive class.
+    threshold
+        Above 0 and below 1: how probable the positive class must be to act.
+    prevalence
+        Of the positive class.
+    """
+    labels, values = _probabilities(truth, probability)
+    if not 0 < threshold < 1:
+        raise InvalidArgumentError(f"threshold must lie between 0 and 1, got {threshold}")
+    if labels.all() or not labels.any():
+        return float("nan")
+    acted = values >= threshold
+    odds = threshold / (1 - threshold)
+    return float(acted[labels].mean() * prevalence - acted[~labels].mean() * (1 - prevalence) * odds)
 
 
 def calibration_slope_intercept(truth: ArrayLike, probability: ArrayLike) -> tuple[float, float]:

@@ -1,0 +1,139 @@
+"""Judge a whole cohort in several processes; what was judged is kept, so that an interrupted evaluation goes on."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from spinehub._version import __version__
+from spinehub.evaluation.judging import GROWING, Judgement, MaskSource, judge_case
+from spinehub.io import CohortRow
+from spinehub.models.stacked import StackedModel
+from spinehub.series import Regime
+
+__all__ = ["judge_cohort", "stacked_judgements"]
+
+_VERSION = 1
+_Progress = Callable[[float, str], None]
+
+
+def judge_cohort(
+    rows: Sequence[CohortRow],
+    models: Mapping[str, str],
+    hashes: Mapping[str, str],
+    folder: Path,
+    *,
+    seed: int,
+    workers: int,
+    regimes: Sequence[Regime],
+    mask_sources: Sequence[MaskSource],
+    progress: _Progress | None = None,
+) -> list[Judgement]:
+    """Judge every case, in the order of the table.
+
+    Parameters
+    ----------
+    rows
+        Of the cohort's table.
+    models, hashes
+        Route to what it is loaded from, and to the hash of its weights.
+    folder
+        Gets one file per case; those of the same models and options are read, not judged again.
+    seed, regimes, mask_sources
+        As :func:`spinehub.evaluation.judging.judge_case`.
+    workers
+        Processes.
+    progress
+        Called with the share done and a few words; None: a progress bar where standard error is a terminal.
+    """
+    from tqdm import tqdm
+
+    folder.mkdir(parents=True, exist_ok=True)
+    about = [_VERSION, __version__, dict(hashes), seed, list(regimes), list(mask_sources)]
+    known = {row.case_id: _kept(row, folder, _key(about, row)) for row in rows}
+    missing = [row for row in rows if known[row.case_id] is None]
+    arguments = (dict(models), seed, tuple(regimes), tuple(mask_sources))
+    done: Any = _judged(missing, arguments, workers)
+    if progress is None:
+        done = tqdm(done, total=len(missing), desc="evaluating", unit="case", disable=None)
+    for count, (row, judgements) in enumerate(done, start=1):
+        known[row.case_id] = judgements
+        content = {"key": _key(about, row), "judgements": [judgement.to_dict() for judgement in judgements]}
+        part = folder / f"{row.case_id}.part"
+        part.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+        part.replace(folder / f"{row.case_id}.json")
+        if progress is not None:
+            progress(count / len(missing), f"judged {count} of {len(missing)} cases")
+    return [judgement for row in rows for judgement in known[row.case_id] or ()]
+
+
+def _judged(
+    rows: Sequence[CohortRow], arguments: tuple[Any, ...], workers: int
+) -> Iterator[tuple[CohortRow, list[Judgement]]]:
+    if not rows:
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(rows)), mp_context=context, initializer=_one_thread) as pool:
+        futures = {pool.submit(_judge, row, *arguments): row for row in rows}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+
+def _judge(
+    row: CohortRow, models: Mapping[str, str], seed: int, regimes: Sequence[Regime], sources: Sequence[MaskSource]
+) -> list[Judgement]:
+    return judge_case(row, models, seed, regimes=regimes, mask_sources=sources)
+
+
+def _one_thread() -> None:
+    """Several processes work side by side; each keeps to one thread."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1)
+    torch.set_num_threads(1)
+
+
+def _key(about: Sequence[Any], row: CohortRow) -> str:
+    """Changes when the models, the options or the case's files do."""
+    files = [path for path in (row.series, row.lesion_mask) if path is not None]
+    stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    return hashlib.sha256(json.dumps([*about, stamps], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _kept(row: CohortRow, folder: Path, key: str) -> list[Judgement] | None:
+    path = folder / f"{row.case_id}.json"
+    if not path.is_file():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content["key"] != key:
+        return None
+    return [Judgement.from_dict(values) for values in content["judgements"]]
+
+
+def stacked_judgements(judgements: Sequence[Judgement], stack: StackedModel) -> list[Judgement]:
+    """What the stacked model makes of the routes' answers: one row per case, regime and mask source."""
+    groups: dict[tuple[str, str, str], list[Judgement]] = {}
+    for row in judgements:
+        if row.route != GROWING and row.regime in stack.weights:
+            groups.setdefault((row.case_id, row.regime, row.mask_source), []).append(row)
+    stacked = []
+    for rows in groups.values():
+        answer = stack.predict({row.route: row.probability for row in rows}, rows[0].regime)
+        share = None if answer.probabilities is None else answer.probabilities["primary_malignant"]
+        stacked.append(
+            replace(
+                rows[0],
+                route="stacked",
+                probability=share,
+                decision=answer.decision,
+                reason=answer.reason,
+                overlap=None,
+                confusion=None,
+            )
+        )
+    return stacked
