@@ -73,7 +73,8 @@ def _methods(evaluation: Mapping[str, Any]) -> list[str]:
         data = (
             f"{cohort['cases']} patients were simulated (cohort `{cohort['name']}`, seed {cohort['seed']}, simulator "
             f"version {evaluation['simulator_version']}), one half of each class. Eligibility, recruitment, consent "
-            "and ethics approval: not applicable, simulated data. Reference standard: the simulator's own label and mask."
+            "and ethics approval: not applicable, simulated data. Reference standard: the simulator's own label and "
+            "mask."
         )
     else:
         data = (
