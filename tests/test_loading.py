@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_torch_file
 
 from spinehub.errors import InvalidArgumentError, ModelError
 from spinehub.inputs import PreprocessingSpec
@@ -243,3 +244,70 @@ def test_saving_over_an_older_model_leaves_none_of_it(segmenter: LesionSegmenter
     write_evaluation(folder, {"auc": 0.5})
     segmenter.save_pretrained(folder)
     assert from_pretrained(folder).evaluation is None
+
+
+@pytest.fixture
+def shards(segmenter: LesionSegmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An embedded folder of several shards."""
+    monkeypatch.setattr("spinehub.models.loading._SHARD", "200KB")
+    return save_embedded(segmenter, tmp_path / "embedded")
+
+
+def test_altered_missing_and_exchanged_shards_are_refused(shards: Path) -> None:
+    first, second = sorted(shards.glob("model-*.safetensors"))[:2]
+    content = first.read_bytes()
+    first.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelError, match=r"model-00001-of-\d+\.safetensors in embedded is not the file that was saved"):
+        from_pretrained(shards)
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(ModelError, match="not the file that was saved"):
+        from_pretrained(shards)
+    first.unlink()
+    with pytest.raises(ModelError, match=r"model-00001-of-\d+\.safetensors is missing in embedded"):
+        from_pretrained(shards)
+
+
+def test_a_shard_left_out_of_the_list_is_missed(shards: Path) -> None:
+    first = min(shards.glob("model-*.safetensors"))
+    first.unlink()
+    change_config(shards, lambda config: config["_spinehub"]["files"].pop(first.name))
+    with pytest.raises(ModelError, match="do not fit its config"):
+        from_pretrained(shards)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "golden.json"])
+def test_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
+    """Also where the file at its other end is the right one: what is outside may change or hold a secret."""
+    (folder / name).rename(tmp_path / name)
+    (folder / name).symlink_to(tmp_path / name)
+    with pytest.raises(ModelError, match="is a link to a file outside the folder"):
+        from_pretrained(folder)
+
+
+def test_links_inside_the_cache_of_the_hub_are_followed(folder: Path, tmp_path: Path) -> None:
+    commit = "0" * 40
+    snapshot, blobs = tmp_path / "models--me--x" / "snapshots" / commit, tmp_path / "models--me--x" / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    for path in folder.iterdir():
+        path.rename(blobs / path.name)
+        (snapshot / path.name).symlink_to(Path("../../blobs") / path.name)
+    assert from_pretrained(snapshot).model_id == commit
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "golden.safetensors"])
+def test_what_tells_about_a_model_must_be_listed_too(folder: Path, name: str) -> None:
+    (folder / name).write_bytes((folder / "golden.safetensors").read_bytes())
+    change_config(folder, lambda config: config["_spinehub"]["files"].pop(name, None))
+    with pytest.raises(ModelError, match=r"config\.json does not list it"):
+        from_pretrained(folder)
+
+
+def test_weights_of_an_unknown_number_format_are_refused(folder: Path) -> None:
+    from spinehub.models.folder import record_files
+
+    tensors = {name: torch.from_numpy(values) for name, values in load_file(folder / "model.safetensors").items()}
+    save_torch_file({name: values.to(torch.bfloat16) for name, values in tensors.items()}, folder / "model.safetensors")
+    record_files(folder)
+    with pytest.raises(ModelError, match="not a readable safetensors file"):
+        from_pretrained(folder)

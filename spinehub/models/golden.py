@@ -78,8 +78,8 @@ def check_golden(model: Any, folder: str | Path) -> float | None:
     if not difference <= _TOLERANCE[_kind(model)]:
         raise ModelError(
             f"{path.parent.name} does not give its golden output any more: the largest difference is {difference:.2g}, "
-            f"{_TOLERANCE[_kind(model)]:g} is allowed; compare the versions of torch, timm and "
-            "segmentation_models_pytorch with those in its card"
+            f"{_TOLERANCE[_kind(model)]:g} is allowed; the installed torch, timm or "
+            "segmentation_models_pytorch computes something else than the one it was saved with"
         )
     return difference
 
