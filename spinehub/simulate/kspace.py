@@ -31,7 +31,7 @@ class Sampling:
     noise: float
 
 
-def zero_filling(size: int, share: float, taper: float) -> Sampling:
+def zero_filling(size: int, share: float, taper: float) -> Sampling | None:
     """Sample `share` of the lines that `size` voxels need, and fill the rest with zeros.
 
     Parameters
@@ -42,10 +42,15 @@ def zero_filling(size: int, share: float, taper: float) -> Sampling:
         0 to 1; the number of lines is odd, so that real images stay real.
     taper
         0 to 1: how far the outermost line is weakened (0: plain truncation, which rings most).
+
+    Returns
+    -------
+    Sampling or None
+        None where every line is sampled and none weakened: the image stays as it is.
     """
     count = min(max(2 * round((size * share - 1.0) / 2.0) + 1, 3), size)
     if count == size and taper == 0:
-        return Sampling(np.eye(size, dtype=np.float32), np.eye(size, dtype=np.float32), 1.0)
+        return None
     order = np.arange((count - 1) // 2 + 1)
     edge = np.clip((order / order[-1] - _TAPER_START) / (1.0 - _TAPER_START), 0.0, 1.0)
     window = 1.0 - taper * (0.5 - 0.5 * np.cos(np.pi * edge))
@@ -59,22 +64,27 @@ def zero_filling(size: int, share: float, taper: float) -> Sampling:
     return Sampling(down.astype(np.float32), np.ascontiguousarray(up.T, dtype=np.float32), float(noise))
 
 
-def sampling_of(protocol: ProtocolRecipe) -> tuple[Sampling, Sampling]:
-    """Sampling along the frequency-encoding (first) and the phase-encoding (second) axis."""
-    first, second = (
-        zero_filling(size, share, protocol.taper)
-        for size, share in zip(protocol.matrix[:2], protocol.acquired, strict=True)
-    )
-    return first, second
+def sampling_of(protocol: ProtocolRecipe) -> tuple[Sampling | None, Sampling | None]:
+    """Sampling along the frequency-encoding (first) and the phase-encoding (second) axis.
+
+    Only phase encoding is tapered where the readout samples all there is.
+    """
+    (rows, columns, _), (readout, phase) = protocol.matrix, protocol.acquired
+    first = zero_filling(rows, readout, protocol.taper if readout < 1 else 0.0)
+    return first, zero_filling(columns, phase, protocol.taper)
 
 
 def inner_lines(size: int, share: float) -> _Array:
     """``(size, size)`` matrix that keeps the inner `share` of the phase-encoding lines of an image's second axis."""
     sampling = zero_filling(size, share, 0.0)
+    if sampling is None:
+        return np.eye(size, dtype=np.float32)
     return np.asarray(sampling.up @ sampling.down, dtype=np.float32)
 
 
-def acquire(frame: _Array, sampling: tuple[Sampling, Sampling], sigma: float, rng: np.random.Generator) -> _Array:
+def acquire(
+    frame: _Array, sampling: tuple[Sampling | None, Sampling | None], sigma: float, rng: np.random.Generator
+) -> _Array:
     """Magnitude image ``(I, J, K)`` of what is sampled of a frame, with noise in both receiver channels.
 
     Parameters
@@ -82,7 +92,7 @@ def acquire(frame: _Array, sampling: tuple[Sampling, Sampling], sigma: float, rn
     frame
         Signal before sampling, ``(I, J, K)`` float32.
     sampling
-        Of the first two axes.
+        Of the first two axes; None: all of it.
     sigma
         Standard deviation of the noise of a voxel in each channel.
     rng
@@ -94,12 +104,22 @@ def acquire(frame: _Array, sampling: tuple[Sampling, Sampling], sigma: float, rn
         ``(I, J, K)`` float32, Rician: never below 0.
     """
     first, second = sampling
-    rows, columns, slices = first.down.shape[0], second.down.shape[0], frame.shape[2]
-    received = rng.standard_normal((rows, columns, 2, slices), dtype=np.float32)
-    received *= np.float32(sigma / (first.noise * second.noise))
-    sampled = (first.down @ frame.reshape(frame.shape[0], -1)).reshape(rows, frame.shape[1], slices)
-    received[:, :, 0] += np.matmul(second.down, sampled)
-    wide = np.matmul(second.up, received.reshape(rows, columns, 2 * slices))
-    shown = (first.up @ wide.reshape(rows, -1)).reshape(*frame.shape[:2], 2, slices)
-    np.multiply(shown, shown, out=shown)
-    return np.sqrt(shown[:, :, 0] + shown[:, :, 1])
+    slices = frame.shape[2]
+    scale = 1.0
+    if first is not None:
+        frame = np.tensordot(first.down, frame, axes=(1, 0))
+        scale *= first.noise
+    if second is not None:
+        frame = np.matmul(second.down, frame)
+        scale *= second.noise
+    received = rng.standard_normal((*frame.shape[:2], 2, slices), dtype=np.float32)
+    received *= np.float32(sigma / scale)
+    received[:, :, 0] += frame
+    if second is not None:
+        received = np.matmul(second.up, received.reshape(*frame.shape[:2], 2 * slices))
+    if first is not None:
+        received = np.tensordot(first.up, received, axes=(1, 0))
+    received = received.reshape(*received.shape[:2], 2, slices)
+    np.multiply(received, received, out=received)
+    shown = received[:, :, 0] + received[:, :, 1]
+    return np.asarray(np.sqrt(shown, out=shown))

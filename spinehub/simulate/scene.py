@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinehub.simulate.bones import Block, paint_bodies, paint_canal, paint_discs, paint_posterior
+from spinehub.simulate.arches import paint_posterior
+from spinehub.simulate.block import Block
+from spinehub.simulate.bones import paint_bodies, paint_canal, paint_discs
 from spinehub.simulate.canvas import Canvas, smooth_field
 from spinehub.simulate.protocol import spine_affine
 from spinehub.simulate.recipe import CaseRecipe
@@ -82,14 +84,15 @@ def paint_scene(recipe: CaseRecipe, geometry: SpineGeometry) -> Scene:
     for k in range(matrix[2]):
         block = _paint_slice(recipe, geometry, k, {name: field[:, :, k] for name, field in fields.items()})
         for name, layer in block.canvas.layers.items():
-            shares[name][:, :, k] = layer.reshape(SUB_SLICES, *matrix[:2]).mean(axis=0)
+            planes = layer.reshape(SUB_SLICES, *matrix[:2])
+            shares[name][:, :, k] = sum(planes[1:], planes[0]) * np.float32(1.0 / SUB_SLICES)
         for store, values in zip(kept, (block.bone, block.disc, block.canal), strict=True):
             store[:, :, k] = np.moveaxis(values.reshape(SUB_SLICES, *matrix[:2]), 0, 2)
     return Scene(shares, *kept)
 
 
 def _paint_slice(recipe: CaseRecipe, geometry: SpineGeometry, k: int, fields: dict[str, _Array]) -> Block:
-    points: Located = geometry.locate(*slice_points(recipe, k))
+    points: Located = geometry.locate(*slice_points(recipe, k), planes=SUB_SLICES)
     count = points.u.size
     width = float(np.sqrt(recipe.protocol.spacing_mm[0] * recipe.protocol.spacing_mm[1]))
     spread = {name: np.broadcast_to(field, (SUB_SLICES, *field.shape)).reshape(-1) for name, field in fields.items()}

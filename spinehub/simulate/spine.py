@@ -165,17 +165,22 @@ class SpineGeometry:
         place = ((s - np.float32(self._arc[0])) * np.float32(1.0 / _STEP_MM)).astype(np.int32)
         return self._row_at_arc[np.clip(place, 0, self._row_at_arc.size - 1)]
 
-    def locate(self, x: _Array, y: _Array, z: _Array) -> Located:
-        """Spine coordinates of points in the spine frame, all arrays ``(N,)`` float32 mm."""
-        tables = self.tables
-        foot = z.copy()
-        for _ in range(_NEWTON_STEPS):
-            index = self.rows(foot)
-            sin, cos = tables["sin"][index], tables["cos"][index]
-            dy, dz = y - tables["y"][index], z - foot
-            along = dy * sin + dz * cos
-            forward = np.clip(dy * cos - dz * sin, -55.0, 60.0)
-            foot += along * cos / np.maximum(1.0 - forward * tables["bend"][index], _FOLD_LIMIT)
+    def locate(self, x: _Array, y: _Array, z: _Array, *, planes: int = 1) -> Located:
+        """Spine coordinates of points in the spine frame, all arrays ``(N,)`` float32 mm.
+
+        Parameters
+        ----------
+        x, y, z
+            Positions.
+        planes
+            Number of equal parts that lie close together, as the sub-slices of a slice do: the middle one is located
+            first, the others start from it.
+        """
+        tables, count = self.tables, z.size // planes
+        middle = slice(planes // 2 * count, (planes // 2 + 1) * count)
+        foot = self._nearer(y[middle], z[middle], z[middle].copy(), _NEWTON_STEPS)
+        if planes > 1:
+            foot = self._nearer(y, z, np.tile(foot - z[middle], planes) + z, 1)
         index = self.rows(foot)
         sin, cos = tables["sin"][index], tables["cos"][index]
         dy, dz = y - tables["y"][index], z - foot
@@ -185,3 +190,15 @@ class SpineGeometry:
         u = np.where(level_y < _BEHIND_MM, np.minimum(u, level_y), u)
         s = tables["s"][index] + dy * sin + dz * cos
         return Located(x - tables["x"][index], y, z, u, s, index)
+
+    def _nearer(self, y: _Array, z: _Array, foot: _Array, steps: int) -> _Array:
+        """Height of each point's foot on the reference line after some Newton steps from `foot`."""
+        tables = self.tables
+        for _ in range(steps):
+            index = self.rows(foot)
+            sin, cos = tables["sin"][index], tables["cos"][index]
+            dy, dz = y - tables["y"][index], z - foot
+            along = dy * sin + dz * cos
+            forward = np.clip(dy * cos - dz * sin, -55.0, 60.0)
+            foot = foot + along * cos / np.maximum(1.0 - forward * tables["bend"][index], _FOLD_LIMIT)
+        return foot

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinehub.simulate.anatomy import LEVELS
-from spinehub.simulate.bones import Block
+from spinehub.simulate.block import Block
 from spinehub.simulate.canvas import soft
 from spinehub.simulate.spine import Located
 
@@ -27,7 +27,7 @@ def paint_vessels(block: Block) -> None:
     """Aorta, vena cava and azygos vein in front of thoracic and lumbar bodies; carotids beside cervical ones."""
     points, geometry = block.points, block.geometry
     depth = geometry.tables["depth"][points.index]
-    where = np.flatnonzero((points.u > depth - 12.0) & (points.u < depth + 50.0) & (np.abs(points.x) < 45.0))
+    where = block.choose((points.u > depth - 12.0) & (points.u < depth + 50.0) & (np.abs(points.x) < 45.0))
     if not where.size:
         return
     p, depth = points.take(where), depth[where]
@@ -58,7 +58,7 @@ def paint_vessels(block: Block) -> None:
 def paint_head(block: Block) -> None:
     """Back of the skull with cerebellum and brain stem, where the field of view reaches above C2."""
     points, geometry = block.points, block.geometry
-    where = np.flatnonzero(points.s > float(geometry.level_s[0]) + 22.0)
+    where = block.choose(points.s > float(geometry.level_s[0]) + 22.0)
     if not where.size:
         return
     p = points.take(where)
@@ -74,7 +74,7 @@ def paint_head(block: Block) -> None:
 def paint_muscles(block: Block) -> None:
     """Back muscles with streaks of fat up to their fascia, psoas beside lumbar bodies, prevertebral neck muscles."""
     points, geometry = block.points, block.geometry
-    where = np.flatnonzero(points.u < 0.0)
+    where = block.choose(points.u < 0.0)
     if where.size:
         p = points.take(where)
         fascia = block.table("canal_depth", where) + block.table("fascia", where)
@@ -86,7 +86,7 @@ def paint_muscles(block: Block) -> None:
     half_width = geometry.tables["width"][points.index] * 0.5
     s = geometry.level_s.tolist()
     lumbar = (points.s < s[_L1] + 10.0) & (points.s > s[_S1] - 60.0)
-    where = np.flatnonzero(lumbar & (points.u >= -12.0) & (points.u < depth + 6.0) & (np.abs(points.x) > half_width))
+    where = block.choose(lumbar & (points.u >= -12.0) & (points.u < depth + 6.0) & (np.abs(points.x) > half_width))
     if where.size:
         p = points.take(where)
         out = np.clip((s[_L1] + 10.0 - p.s) / 120.0, 0.15, 1.0)
@@ -94,7 +94,7 @@ def paint_muscles(block: Block) -> None:
             ((np.abs(p.x) - half_width[where] - 16.0 * out) / 1.0) ** 2 + ((p.u - 0.42 * depth[where]) / 1.05) ** 2
         )
         _paint_streaked(block, soft((middle - 16.0 * out).astype(np.float32), block.width_mm), where, 0.05)
-    where = np.flatnonzero((points.s > s[_T1] - 20.0) & (points.u > 0.0) & (points.u < depth + 5.0))
+    where = block.choose((points.s > s[_T1] - 20.0) & (points.u > 0.0) & (points.u < depth + 5.0))
     if where.size:
         p = points.take(where)
         ahead = p.u - depth[where] - 2.0 - 0.12 * np.minimum(np.abs(p.x), 20.0)
@@ -110,10 +110,10 @@ def _paint_streaked(block: Block, share: _Array, where: NDArray[np.intp], fat: f
 def paint_front(block: Block) -> None:
     """Everything that is left: fat of the back, and by region neck, lungs and heart, bowel, or pelvis in front."""
     points, geometry = block.points, block.geometry
-    behind = np.flatnonzero(points.u < 0.0)
+    behind = block.choose(points.u < 0.0)
     septum = np.clip(0.06 + 0.05 * block.fields["muscle"][behind], 0.02, 0.25)
     block.canvas.paint(np.ones(behind.size, dtype=np.float32), {"fat": 1.0 - septum, "ligament": septum}, behind)
-    where = np.flatnonzero(points.u >= 0.0)
+    where = block.choose(points.u >= 0.0)
     if not where.size:
         return
     p = points.take(where)
