@@ -20,11 +20,12 @@ def paint_posterior(block: Block) -> None:
     where = block.choose((points.u < 6.0) & (points.u > -75.0) & (np.abs(points.x) < 46.0))
     if not where.size:
         return
-    distance, level = _posterior_distance(block, where)
+    distance, joint, level = _posterior_distance(block, where)
     whole, inner = soft(distance, block.width_mm), soft(distance + 1.2, block.width_mm)
     block.bone[where] = np.maximum(block.bone[where], whole)
     block.canvas.paint(inner, block.marrow(where, level), where)
     block.canvas.paint(whole, {"bone": 0.8, "ligament": 0.2}, where)
+    block.canvas.paint(soft(joint, block.width_mm), {"disc_young": 0.5, "csf": 0.15, "ligament": 0.35}, where)
     p = points.take(where)
     canal_depth = block.table("canal_depth", where)
     behind = -p.u - canal_depth
@@ -59,7 +60,7 @@ def _paint_foramen(block: Block, p: Located, where: NDArray[np.intp], level: NDA
     block.canvas.paint(soft(gap, block.width_mm), {"fat": streak, "vein": 0.5 * rest, "ligament": 0.5 * rest}, where)
 
 
-def _posterior_distance(block: Block, where: NDArray[np.intp]) -> tuple[_Array, NDArray[np.int16]]:
+def _posterior_distance(block: Block, where: NDArray[np.intp]) -> tuple[_Array, _Array, NDArray[np.int16]]:
     geometry, p = block.geometry, block.points.take(where)
     half_depth = block.table("canal_depth", where) * 0.5
     half_width = block.table("canal_width", where) * 0.5
@@ -93,10 +94,11 @@ def _posterior_distance(block: Block, where: NDArray[np.intp]) -> tuple[_Array, 
     pedicle = np.maximum(pedicle, np.maximum(p.u - 4.0, -p.u - 1.6 * half_depth))
     pillar = np.maximum(pillar_side - 2.0, np.abs(p.u + 1.9 * half_depth + 3.0) - 5.0)
     joint = np.abs(phase + 0.5 * at["pitch"] + 0.9 * (p.u + 1.9 * half_depth + 3.0))
+    facet = np.maximum(pillar, joint - 1.0)
     pillar = np.maximum(pillar, 1.0 - joint)
     transverse = np.maximum(
         np.sqrt((p.u + 1.6 * half_depth) ** 2 + (phase - 0.15 * at["height"]) ** 2) - 4.5,
         np.maximum(half_width + thick - side, side - half_width - thick - 18.0),
     )
     distance = np.minimum(np.minimum(spinous, lamina), np.minimum(pedicle, np.minimum(pillar, transverse)))
-    return np.asarray(distance, dtype=np.float32), level
+    return np.asarray(distance, dtype=np.float32), np.asarray(facet, dtype=np.float32), level

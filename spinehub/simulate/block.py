@@ -35,6 +35,8 @@ class Block:
         Receives the tissues.
     bone, disc, canal
         ``(N,)`` shares kept for the lesion: where bone, disc, canal are.
+    depth
+        ``(N,)`` mm under the skin.
     """
 
     points: Located
@@ -45,6 +47,7 @@ class Block:
     bone: _Array
     disc: _Array
     canal: _Array
+    depth: _Array
 
     def choose(self, condition: NDArray[np.bool_]) -> NDArray[np.intp]:
         """Points that meet a condition and that nothing in front covers yet."""
@@ -59,7 +62,7 @@ class Block:
         """Marrow as fat and water by age, level and texture."""
         anatomy = self.geometry.anatomy
         shift = np.array(anatomy.marrow_fat_shift, dtype=np.float32)[level]
-        texture = np.float32(anatomy.marrow_texture) * (self.fields["marrow"][where] + 0.5 * self.fields["fine"][where])
+        texture = np.float32(anatomy.marrow_texture) * (self.fields["marrow"][where] + 0.7 * self.fields["fine"][where])
         fat = np.clip(np.float32(anatomy.marrow_fat) + shift + texture, 0.03, 0.92)
         return {"fat": fat, "marrow": 1.0 - fat}
 

@@ -12,7 +12,15 @@ from spinehub.simulate.canvas import Canvas, smooth_field
 from spinehub.simulate.protocol import spine_affine
 from spinehub.simulate.recipe import CaseRecipe
 from spinehub.simulate.spine import Located, SpineGeometry
-from spinehub.simulate.surroundings import paint_front, paint_head, paint_muscles, paint_outside, paint_vessels
+from spinehub.simulate.surroundings import (
+    paint_front,
+    paint_head,
+    paint_muscles,
+    paint_neck_arteries,
+    paint_outside,
+    paint_vessels,
+)
+from spinehub.simulate.thorax import paint_ribs
 from spinehub.simulate.tissues import WATER_TISSUES
 
 __all__ = ["SUB_SLICES", "Scene", "paint_scene", "slice_points"]
@@ -22,8 +30,8 @@ SUB_SLICES = 3
 """Planes per slice, spread evenly over its thickness."""
 _COMPONENTS = (*WATER_TISSUES, "fat")
 _PAINTERS = (
-    paint_outside, paint_canal, paint_bodies, paint_discs, paint_head, paint_posterior, paint_vessels, paint_muscles,
-    paint_front,
+    paint_outside, paint_canal, paint_bodies, paint_discs, paint_head, paint_neck_arteries, paint_posterior,
+    paint_vessels, paint_ribs, paint_muscles, paint_front,
 )  # fmt: skip
 """The frontmost first: each covers what the later ones would paint."""
 _FIELD_LENGTH_MM = {
@@ -96,7 +104,7 @@ def _paint_slice(recipe: CaseRecipe, geometry: SpineGeometry, k: int, fields: di
     count = points.u.size
     width = float(np.sqrt(recipe.protocol.spacing_mm[0] * recipe.protocol.spacing_mm[1]))
     spread = {name: np.broadcast_to(field, (SUB_SLICES, *field.shape)).reshape(-1) for name, field in fields.items()}
-    empty = [np.zeros(count, dtype=np.float32) for _ in range(3)]
+    empty = [np.zeros(count, dtype=np.float32) for _ in range(4)]
     block = Block(points, geometry, width, spread, Canvas(count), *empty)
     for painter in _PAINTERS:
         painter(block)

@@ -25,6 +25,8 @@ _NEWTON_STEPS = 3
 _FOLD_LIMIT = 0.35
 """Beyond the centre of curvature the coordinates fold; the Newton step is kept from dividing by less than this."""
 _BEHIND_MM = -60.0
+_SIDE_MM = {"C": 62.0, "T": 165.0, "L": 158.0, "S": 172.0}
+"""Distance from the midline to the skin at the side (assumed)."""
 _FRONT_MM = {"C": 62.0, "T": 128.0, "L": 132.0, "S": 125.0}
 """Distance from the reference line to the skin in front (assumed)."""
 
@@ -152,6 +154,9 @@ class SpineGeometry:
         front = np.array([_FRONT_MM[region_of(level)] for level in LEVELS]) + 0.6 * anatomy.subcutaneous_mm
         order = np.argsort(self.level_s)
         wall = np.interp(self._arc, self.level_s[order], front[order])
+        side = np.array([_SIDE_MM[region_of(level)] for level in LEVELS]) + 0.6 * anatomy.subcutaneous_mm
+        beside = np.interp(self._arc, self.level_s[order], side[order])
+        self.tables["skin_side"] = gaussian_filter1d(beside, 25.0 / _STEP_MM, mode="nearest").astype(np.float32)
         self.tables["skin_back"] = skin.astype(np.float32)
         self.tables["skin_front"] = gaussian_filter1d(y + wall, 30.0 / _STEP_MM, mode="nearest").astype(np.float32)
 
