@@ -13,6 +13,7 @@ from spinehub.errors import InvalidArgumentError, ModelError
 from spinehub.features import FeatureRow, feature_names, settings_sha256
 from spinehub.models.feature_classifier import RadiomicsClassifier, feature_in_words
 from spinehub.models.feature_fitting import fit_linear_model, fit_radiomics
+from spinehub.models.stability import repeatable_columns
 
 NAMES = feature_names("dynamic")
 IMAGES = ("shape", "peak_enhancement", "early_enhancement", "washout", "peak_frame")
@@ -45,7 +46,7 @@ def training():
 @pytest.fixture(scope="module")
 def classifier(training):
     rows, labels, patients = training
-    return fit_radiomics({"dynamic": rows, "single": rows}, labels, patients)
+    return fit_radiomics({"dynamic": rows, "single": rows}, labels, patients).classifier
 
 
 def test_recovers_the_simulated_difference_and_is_calibrated(classifier, training):
@@ -244,7 +245,7 @@ def test_fitting_uses_the_columns_of_the_regime_only():
 
 def test_nothing_to_learn_gives_chance_and_no_error():
     rows, labels, patients = cohort(120, 5, signal=0.0)
-    classifier = fit_radiomics({"single": rows}, labels, patients)
+    classifier = fit_radiomics({"single": rows}, labels, patients).classifier
     assert 0.3 < classifier.training["single"]["out_of_fold_auc"] < 0.7
     answer = classifier.predict(rows[0], "single")
     assert 0.1 < answer.probabilities["metastasis"] < 0.9
@@ -279,3 +280,33 @@ def test_a_saved_classifier_loads_as_itself(classifier, training, tmp_path):
     assert again.predict(row, "dynamic") == classifier.predict(row, "dynamic")
     assert again.model_id == "radiomics"
     assert len(again.sha256) == 64
+
+
+def test_features_that_change_with_the_click_are_dropped(training):
+    rows, labels, patients = training
+    rng = np.random.default_rng(5)
+    shaky = [k for k, name in enumerate(NAMES) if name.startswith("peak_frame")]
+    repeats = []
+    for k, row in enumerate(rows):
+        values = np.array(row.values) + 0.05 * rng.normal(size=len(NAMES))
+        values[shaky] = 10 + rng.normal(size=len(shaky))  # as wide as between lesions, and nothing to do with the first
+        repeats.append(FeatureRow(NAMES, tuple(values), MADE_WITH) if k % 4 == 0 else None)
+    plain = fit_linear_model(rows, labels, patients, "dynamic")
+    fit = fit_linear_model(rows, labels, patients, "dynamic", repeats=repeats)
+    assert fit.notes["cases_clicked_again"] == 50
+    assert fit.notes["columns_repeatable"] == len(NAMES) - len(shaky)
+    assert plain.notes["columns_repeatable"] == len(NAMES)
+    assert not any(name.startswith("peak_frame") for name in fit.model.names)
+    words = fit.notes["in_words"]
+    assert len(words) == len(fit.model.names)
+    largest = int(np.argmax(np.abs(fit.model.coefficients)))
+    side = "primary malignant tumour" if fit.model.coefficients[largest] > 0 else "metastasis"
+    assert words[0].startswith(f"a standard deviation more of {feature_in_words(fit.model.names[largest])} speaks for")
+    assert side in words[0]
+
+
+def test_few_repeats_say_nothing():
+    columns = np.arange(3)
+    kept, count = repeatable_columns(np.zeros((30, 3)), columns, [np.ones(3)] * 19 + [None] * 11)
+    assert (kept.tolist(), count) == ([0, 1, 2], 19)
+    assert repeatable_columns(np.zeros((30, 3)), columns, None)[1] == 0

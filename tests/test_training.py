@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -275,8 +276,12 @@ def tabled(tmp_path: Path) -> list[PreparedCase]:
 
 
 def test_rule_learns_from_tables(tabled: list[PreparedCase]) -> None:
-    rule = train_rule(tabled, seed=0)
+    rule, scores = train_rule(tabled, seed=0)
     assert isinstance(rule, HotspotRule)
+    assert list(scores) == ["dynamic"]
+    assert np.isnan(scores["dynamic"]["case-7"])
+    primary = [scores["dynamic"][case.case_id] for case in tabled if case.label == 1 and case.case_id != "case-7"]
+    assert np.median(primary) > 0.0
     answer = rule.predict(160.0, 0.0, protocol=Protocol(0.005, 0.002, 15.0, 1.5), frame_interval_s=10.0)
     assert answer.probabilities is not None
     assert answer.probabilities["primary_malignant"] > 0.5
@@ -286,11 +291,15 @@ def test_rule_learns_from_tables(tabled: list[PreparedCase]) -> None:
 def test_radiomics_is_given_rows_by_regime(tabled: list[PreparedCase], monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
 
-    def fit_radiomics(rows: Any, labels: Any, groups: Any, *, seed: int) -> None:
-        given.update(rows=rows, labels=labels, groups=groups, seed=seed)
+    def fit_radiomics(rows: Any, labels: Any, groups: Any, *, repeats: Any, seed: int) -> Any:
+        given.update(rows=rows, labels=labels, groups=groups, repeats=repeats, seed=seed)
+        return SimpleNamespace(classifier="fitted", log_odds={"dynamic": np.arange(60.0)})
 
     monkeypatch.setattr("spinehub.training.small.fit_radiomics", fit_radiomics)
-    train_radiomics(tabled, seed=4)
+    fitted, scores = train_radiomics(tabled, seed=4)
+    assert fitted == "fitted"
+    assert scores["dynamic"]["case-9"] == 9.0
+    assert given["repeats"]["dynamic"] == [None] * 60
     assert list(given["rows"]) == ["dynamic"]
     row = given["rows"]["dynamic"][7]
     assert row.names == feature_names("dynamic")

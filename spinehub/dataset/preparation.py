@@ -5,7 +5,7 @@ import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
@@ -36,6 +36,8 @@ CASE_FILE = "case.json"
 DONE_FILE = "done.json"
 _RECIPE_FACTS = ("version", "seed", "cohort", "kinetics")
 _VERSION = 1
+_CLICKED_AGAIN = 4
+"""One case in so many is clicked a second time, to see which features keep their value."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class PreparationPlan:
         """For each part its name and the hash of everything it depends on besides the case."""
         parts: dict[str, Any] = {name: spec.to_dict() for name, spec in self.stacks.items()}
         if self.tabular:
-            parts[TABULAR] = {}
+            parts[TABULAR] = {"clicked_again": _CLICKED_AGAIN}
         return {name: _digest([_VERSION, self.seed, rules]) for name, rules in parts.items()}
 
 
@@ -187,6 +189,9 @@ def _prepare(case: Case, plan: PreparationPlan, target: Path, parts: Sequence[st
             notes[regime] = _write_stack(view, case, plan.stacks[name], target / name / regime)
         if TABULAR in parts:
             tables[regime] = view.table()
+            if zlib.crc32(case.case_id.encode()) % _CLICKED_AGAIN == 0:
+                again = view.clicked_again(case, rng)
+                tables[regime]["features_again"] = again.features()
     for name, notes in stacks.items():
         _write_json(target / name / "stacks.json", {"spec": plan.stacks[name].to_dict(), "regimes": notes})
     if TABULAR in parts:
@@ -208,27 +213,36 @@ class _View:
         image = reduce_regime(case.series, regime, rng, timing=full)
         timing = full if image is case.series else assess_timing(image)
         maps = compute_maps(image, timing) if isinstance(image, DynamicSeries) else {}
-        growth = grow(image, [simulated_click(case.lesions[0].mask, rng)])
-        return cls(image, timing, maps, growth.mask(growth.suggested_tolerance))
+        return cls(image, timing, maps, _grown(image, case, rng))
 
-    def table(self) -> dict[str, Any]:
-        """Features of the grown region, JSON-able (None for NaN); hot-spot parameters where there are times."""
+    def clicked_again(self, case: Case, rng: np.random.Generator) -> "_View":
+        """The same image, the region grown from another click."""
+        return replace(self, grown=_grown(self.image, case, rng))
+
+    def features(self) -> dict[str, Any]:
+        """Features of the grown region, JSON-able: None for NaN."""
         from spinehub.features import extract_features
 
         row = extract_features(self.image, self.grown, self.timing, self.maps)
+        return {
+            "names": list(row.names),
+            "values": [float(value) if np.isfinite(value) else None for value in row.values],
+            "provenance": dict(row.provenance),
+        }
+
+    def table(self) -> dict[str, Any]:
+        """Features of the grown region; hot-spot parameters where there are times."""
         parameters: dict[str, float | None] = {}
         if self.timing.regime == "dynamic":
             hot_spot = find_hot_spot(self.image, self.grown, self.timing)
             found = hot_spot_parameters(hot_spot, self.timing)
             parameters = {name: parameter.value for name, parameter in found.items()}
-        return {
-            "parameters": parameters,
-            "features": {
-                "names": list(row.names),
-                "values": [float(value) if np.isfinite(value) else None for value in row.values],
-                "provenance": dict(row.provenance),
-            },
-        }
+        return {"parameters": parameters, "features": self.features()}
+
+
+def _grown(image: DynamicSeries | Volume, case: Case, rng: np.random.Generator) -> Mask:
+    growth = grow(image, [simulated_click(case.lesions[0].mask, rng)])
+    return growth.mask(growth.suggested_tolerance)
 
 
 def _write_stack(view: _View, case: Case, spec: PreprocessingSpec, stem: Path) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from spinehub.metrics.masks import (
     surface_distance_mm,
     volume_error,
 )
+from spinehub.metrics.reliability import intraclass_correlation
 from spinehub.metrics.segmentation import (
     class_iou,
     confusion_matrix,
@@ -48,6 +49,7 @@ __all__ = [
     "frequency_weighted_iou",
     "gap_closed",
     "hd95_mm",
+    "intraclass_correlation",
     "iou",
     "mean_iou",
     "mean_pixel_accuracy",

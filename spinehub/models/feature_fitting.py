@@ -17,9 +17,10 @@ from spinehub.models.domain import fit_domain
 from spinehub.models.feature_classifier import RadiomicsClassifier
 from spinehub.models.folds import FOLDS, patient_folds
 from spinehub.models.linear import LinearModel, held_deviations
+from spinehub.models.stability import repeatable_columns
 from spinehub.series import Regime
 
-__all__ = ["LinearFit", "fit_linear_model", "fit_radiomics"]
+__all__ = ["LinearFit", "RadiomicsFit", "fit_linear_model", "fit_radiomics"]
 
 _STRENGTHS = (0.003, 0.01, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
 """Grid of C of scikit-learn: smaller shrinks more."""
@@ -30,6 +31,22 @@ _MISSING_SHARE = 0.05
 """Columns that are NaN in more training rows than this are dropped."""
 _CORRELATION = 0.95
 """Of two columns whose rank correlation exceeds this, the one later in the settings file is dropped."""
+
+
+@dataclass(frozen=True, eq=False)
+class RadiomicsFit:
+    """A fitted classifier and what it said about cases it was not fitted on.
+
+    Parameters
+    ----------
+    classifier
+        Fitted on all usable rows, calibrated on `log_odds`.
+    log_odds
+        For each regime ``(n,)`` out-of-fold log-odds, not calibrated; NaN for rows that could not be used.
+    """
+
+    classifier: RadiomicsClassifier
+    log_odds: Mapping[Regime, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +74,10 @@ def fit_radiomics(
     labels: ArrayLike,
     groups: Sequence[Hashable],
     *,
+    repeats: Mapping[Regime, Sequence[FeatureRow | None]] | None = None,
     coverage: float = 0.9,
     seed: int = 0,
-) -> RadiomicsClassifier:
+) -> RadiomicsFit:
     """Fit and calibrate one model per regime, and a second dynamic one that does without the wash-out.
 
     Calibrated on out-of-fold scores.
@@ -72,24 +90,33 @@ def fit_radiomics(
         ``(n,)`` 0 for ``metastasis``, 1 for ``primary_malignant``.
     groups
         ``(n,)`` patient of each case.
+    repeats
+        For each regime the same cases clicked again, None where a case was not.
     coverage
         See :func:`spinehub.models.calibration.fit_calibration`.
     seed
         Of the folds and the solver.
     """
+    again: Mapping[Regime, Sequence[FeatureRow | None]] = repeats or {}
     hashes = {row.provenance.get("settings_sha256", "") for each in rows.values() for row in each}
     if len(hashes) != 1:
         raise InvalidArgumentError(f"rows must all be made with one version of the settings, got {len(hashes)}")
-    fits = {regime: fit_linear_model(each, labels, groups, regime, seed=seed) for regime, each in rows.items()}
+    fits = {
+        regime: fit_linear_model(each, labels, groups, regime, repeats=again.get(regime), seed=seed)
+        for regime, each in rows.items()
+    }
     other = None
     if "dynamic" in rows:
-        short = fit_linear_model(rows["dynamic"], labels, groups, "dynamic", leave_out=("washout",), seed=seed)
+        short = fit_linear_model(
+            rows["dynamic"], labels, groups, "dynamic", repeats=again.get("dynamic"), leave_out=("washout",), seed=seed
+        )
         other = _assemble({"dynamic": short}, labels, coverage, hashes)
     classifier = _assemble(fits, labels, coverage, hashes)
     notes = {"seed": seed, "folds": FOLDS} | {regime: fit.notes for regime, fit in fits.items()}
     if other is not None:
         notes["dynamic_without_washout"] = other.training["dynamic"]
-    return replace(classifier, training=notes, without_washout=other)
+    fitted = replace(classifier, training=notes, without_washout=other)
+    return RadiomicsFit(fitted, {regime: fit.log_odds for regime, fit in fits.items()})
 
 
 def _assemble(
@@ -112,14 +139,16 @@ def fit_linear_model(
     groups: Sequence[Hashable],
     regime: Regime,
     *,
+    repeats: Sequence[FeatureRow | None] | None = None,
     leave_out: tuple[str, ...] = (),
     seed: int = 0,
 ) -> LinearFit:
     """Fit one regime, without the images named in `leave_out`.
 
     Rows in which a whole image is missing (a scan too short for the wash-out) are set aside. Then columns with NaN in
-    more than 5 % of the rows are dropped, then rows with a NaN left; then columns that hardly vary, then one of each
-    pair with a rank correlation above 0.95. Elastic net and its strength by grouped cross-validation on the log loss.
+    more than 5 % of the rows are dropped, then rows with a NaN left; then columns that do not keep their value when the
+    lesion is clicked again (this looks at no label), those that hardly vary, and one of each pair with a rank
+    correlation above 0.95. Elastic net and its strength by grouped cross-validation on the log loss.
 
     Raises
     ------
@@ -135,7 +164,9 @@ def fit_linear_model(
     names = tuple(name for name in feature_names(regime) if name.partition("__")[0] not in leave_out)
     table = np.array([row.select(names) for row in rows]).reshape(len(rows), len(names))
     whole = _with_all_images(table, names)
-    columns = np.flatnonzero(np.isnan(table[whole]).mean(axis=0) <= _MISSING_SHARE)
+    complete = np.flatnonzero(np.isnan(table[whole]).mean(axis=0) <= _MISSING_SHARE)
+    again = None if repeats is None else [None if row is None else row.select(names) for row in repeats]
+    columns, repeated = repeatable_columns(table, complete, again)
     usable = whole & ~np.isnan(table[:, columns]).any(axis=1)
     patients = np.unique(np.asarray(groups), return_inverse=True)[1][usable]
     values, classes = table[usable][:, columns], truth[usable].astype(int)
@@ -150,10 +181,13 @@ def fit_linear_model(
         "rows": len(rows),
         "rows_used": int(usable.sum()),
         "columns": len(names),
-        "columns_complete": columns.size,
+        "columns_complete": complete.size,
+        "columns_repeatable": columns.size,
+        "cases_clicked_again": repeated,
     }
     notes |= {"columns_stable": fit.stable.size, "columns_used": len(picked), "strength": fit.strength}
     notes |= {"l1_ratio": fit.l1_ratio, "out_of_fold_auc": auc(classes, scores[usable])}
+    notes["in_words"] = model.in_words()
     return LinearFit(model, scores, notes)
 
 

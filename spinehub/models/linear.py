@@ -88,6 +88,15 @@ class LinearModel:
         """Log-odds of ``primary_malignant``, not calibrated; NaN where a value is."""
         return float(self.intercept + self.terms(values).sum())
 
+    def in_words(self) -> list[str]:
+        """What each coefficient says, the largest first."""
+        order = np.argsort(-np.abs(self.coefficients), kind="stable")
+        return [
+            f"a standard deviation more of {feature_in_words(self.names[k])} speaks for "
+            f"{'primary malignant tumour' if self.coefficients[k] > 0 else 'metastasis'} ({self.coefficients[k]:+.2f})"
+            for k in order
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """JSON part; the arrays are in :meth:`tensors`."""
         return {"features": list(self.names), "intercept": self.intercept, "domain": self.domain.to_dict()}

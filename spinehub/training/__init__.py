@@ -2,5 +2,6 @@
 
 from spinehub.training.entry import train_route
 from spinehub.training.plan import TrainingPlan
+from spinehub.training.stacking import train_stack
 
-__all__ = ["TrainingPlan", "train_route"]
+__all__ = ["TrainingPlan", "train_route", "train_stack"]

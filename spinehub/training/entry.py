@@ -16,6 +16,7 @@ from spinehub.inputs import PreprocessingSpec
 from spinehub.io import CohortRow, read_cohort
 from spinehub.models import LesionClassifier, LesionSegmenter
 from spinehub.training.acquisition import acquisition_ranges
+from spinehub.training.held_out import write_held_out
 from spinehub.training.plan import Route, TrainingPlan
 
 __all__ = ["train_route"]
@@ -95,8 +96,9 @@ def train_route(
     prepare_cohort(rows, preparation, folder, workers=workers, progress=_part(progress, 0.0, 0.3))
     cases = read_prepared(folder, [row.case_id for row in rows])
     if model is None:
-        small = _train_small(route, cases, plan.seed)
+        small, scores = _train_small(route, cases, plan.seed)
         small.training.update(_facts(cases, plan))
+        write_held_out(record, cases, scores, small.calibration, small.training)
         small.save_pretrained(output)
     else:
         _train_network(model, cases, plan, record, _part(progress, 0.3, 1.0))
@@ -151,7 +153,7 @@ def _start_record(record: Path, plan: TrainingPlan, model: Any, rows: Sequence[C
     path.write_text(json.dumps(about, indent=2), encoding="utf-8")
 
 
-def _train_small(route: Route, cases: Sequence[PreparedCase], seed: int) -> Any:
+def _train_small(route: Route, cases: Sequence[PreparedCase], seed: int) -> tuple[Any, Any]:
     from spinehub.training.small import train_radiomics, train_rule
 
     return train_rule(cases, seed) if route == "hotspot" else train_radiomics(cases, seed)
@@ -188,6 +190,8 @@ def _train_network(
     calibrated = calibrate(model, calibration, training)
     counts = {part: len(members) for part, members in parts.items()}
     model.training = _facts(cases, plan) | {"fit": fitted, "calibration": calibrated, "split": counts}
+    if model.calibration is not None:
+        write_held_out(record, parts["calibration"], calibration.by_case(), model.calibration, model.training)
 
 
 def _facts(cases: Sequence[PreparedCase], plan: TrainingPlan) -> dict[str, Any]:
