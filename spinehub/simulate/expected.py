@@ -10,7 +10,7 @@ from spinehub.simulate.rendering import lesion_tissue
 from spinehub.simulate.signal import fat_phase, frame_times
 from spinehub.simulate.tissues import fat_level, tissue_curves
 
-__all__ = ["expected_curve", "expected_parameters"]
+__all__ = ["expected_curve", "expected_parameters", "published_figures"]
 
 _EARLY_S, _REFERENCE_S, _LATE_S = 45.0, 67.0, 240.0
 
@@ -64,4 +64,34 @@ def expected_parameters(recipe: CaseRecipe) -> dict[str, float]:
     return {
         "early_enhancement": early if since[-1] >= _EARLY_S else float("nan"),
         "washout": washout if since[-1] >= _LATE_S else float("nan"),
+    }
+
+
+def published_figures(recipe: CaseRecipe, *, frame_interval_s: float = 12.0, last_s: float = 300.0) -> dict[str, float]:
+    """The figures that Lang 2017 printed for a hot spot, of the noiseless hot-spot tissue.
+
+    Parameters
+    ----------
+    frame_interval_s, last_s
+        Frame interval and the last frame's time after contrast arrival; neither was published.
+
+    Returns
+    -------
+    dict
+        ``maximum`` and ``steepest_rise`` (between two consecutive frames), both over the baseline; ``washout`` (%) of
+        the last frame, against the peak of a 3-frame moving average or 67 s, whichever is earlier; and
+        ``early_enhancement`` at 45 s over the baseline, which was not published.
+    """
+    times, signal = expected_curve(recipe, frame_interval_s=frame_interval_s, last_s=last_s)
+    since = times - recipe.protocol.arrival_s
+    baseline = float(signal[since <= -0.5 * frame_interval_s].mean())
+    smooth = np.convolve(signal, np.ones(3) / 3.0, mode="valid")
+    peak = int(np.argmax(smooth))
+    late = float(np.interp(_REFERENCE_S, since, signal))
+    reference = float(smooth[peak]) if since[peak + 1] < _REFERENCE_S else late
+    return {
+        "maximum": float(signal.max()) / baseline - 1.0,
+        "steepest_rise": float(np.diff(signal).max()) / baseline,
+        "washout": 100.0 * (float(signal[-1]) / reference - 1.0),
+        "early_enhancement": float(np.interp(_EARLY_S, since, signal)) / baseline - 1.0,
     }

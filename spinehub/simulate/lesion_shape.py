@@ -39,6 +39,7 @@ _MASS_RADIUS = {"none": 0.0, "small": 0.5, "large": 0.9}
 _SEAT = {"none": 1.0, "small": 0.9, "large": 0.7}
 _SEPTUM = 0.16
 _FIBROUS_DENSITY = 0.6
+_MATRIX_LUMP_MM = 6.0
 _TEXTURE_TOP = 0.75
 """The drawn Ktrans is that of the hot-spot tissue: this quantile of the texture."""
 
@@ -174,7 +175,7 @@ def _inside(recipe: CaseRecipe, lesion: LesionRecipe, box: Box, share: _Array) -
     grain = float(rng.uniform(5.0, 11.0))
     coarse = max(0.35 * lesion.diameter_mm, 8.0)
     texture, lumps, dead, sheets = (
-        smooth_field(rng, share.shape, spacing, (length,) * 3) for length in (grain, 1.2 * coarse, coarse, 11.0)
+        smooth_field(rng, share.shape, spacing, (length,) * 3) for length in (grain, _MATRIX_LUMP_MM, coarse, 11.0)
     )
     top = np.quantile(texture[solid], _TEXTURE_TOP) if solid.any() else 0.0
     zones = zone_factors(lesion.signs)
