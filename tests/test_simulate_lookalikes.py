@@ -27,14 +27,16 @@ from spinehub.simulate.spine import SpineGeometry
 
 CASES = (0, 1, 2)
 
+_CALM = {"ghost": 0.0, "csf_pulsation": 0.0, "jerks": (), "wrap": 0.0}
+
 
 def coarse(recipe: CaseRecipe) -> CaseRecipe:
     protocol = replace(
         recipe.protocol, matrix=(72, 72, 13), spacing_mm=(1.5, 1.5, 4.0), centre_mm=(0.0, 0.0, 0.0),
-        frame_interval_s=25.0, frame_count=13, arrival_s=45.0,
+        frame_interval_s=25.0, frame_count=13, arrival_s=45.0, acquired=(1.0, 1.0), taper=0.0, fat_shift_voxels=0.0,
     )  # fmt: skip
     shifts = ((0.0, 0.0, 0.0),) * 13
-    return replace(recipe, protocol=protocol, artefacts=replace(recipe.artefacts, shifts_mm=shifts))
+    return replace(recipe, protocol=protocol, artefacts=replace(recipe.artefacts, shifts_mm=shifts, **_CALM))
 
 
 @cache

@@ -59,7 +59,7 @@ def draw_lesion(
         margin_mm=float(np.exp(rng.uniform(np.log(0.8), np.log(4.0)))),
         mass_direction_deg=float(np.clip(rng.normal(90.0, 50.0), -50.0, 230.0)),
         disc_sparing=float(rng.uniform(0.5, 1.0)),
-        canal_sparing=float(rng.uniform(0.1, 1.0)),
+        canal_reach=float(rng.uniform(0.15, 0.6) if rng.random() < 0.4 else 0.0),
         rim_mm=float(rng.uniform(0.12, 0.24) * diameter),
         necrosis=float(rng.uniform(0.1, 0.55) if rng.random() < 0.4 else 0.0),
         bone_reaction=reaction,

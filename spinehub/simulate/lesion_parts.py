@@ -73,8 +73,10 @@ class LesionRecipe:
         Width over which lesion passes into normal tissue.
     mass_direction_deg
         Direction of the soft-tissue mass in the axial plane, 0 right, 90 anterior; never straight into the canal.
-    disc_sparing, canal_sparing
-        0 to 1: how strongly discs, and the wall of the canal, hold the lesion back.
+    disc_sparing
+        0 to 1: how strongly discs hold the lesion back.
+    canal_reach
+        Share of the canal's depth that the lesion may fill; 0 where it stays out.
     rim_mm, necrosis
         Thickness of the shell; share of the core without perfusion.
     bone_reaction, matrix
@@ -100,7 +102,7 @@ class LesionRecipe:
     margin_mm: float
     mass_direction_deg: float
     disc_sparing: float
-    canal_sparing: float
+    canal_reach: float
     rim_mm: float
     necrosis: float
     bone_reaction: str

@@ -32,7 +32,7 @@ __all__ = ["lesion_maps"]
 _Array = NDArray[np.float32]
 _LEAVING_BONE_MM = {"none": 12.0, "small": 4.0, "large": 0.5}
 _DISC_MM, _CORD_MM, _VESSEL_MM, _AIR_MM = 14.0, 60.0, 20.0, 400.0
-_CANAL_MM = (1.5, 10.0)
+_CANAL_WALL_MM, _CANAL_SLOPE, _EPIDURAL_MM = 10.0, 2.0, 1.0
 _STRETCH = 0.9
 _ISLAND_MM, _CUTS = 40.0, 8
 _MASS_RADIUS = {"none": 0.0, "small": 0.5, "large": 0.9}
@@ -57,7 +57,7 @@ def lesion_maps(recipe: CaseRecipe, lesion: LesionRecipe, geometry: SpineGeometr
     length = lesion.lobulation_length_mm
     bumps = smooth_field(rng, (rows, columns, slices), recipe.protocol.spacing_mm, (length, length, length))
     cost += lesion.lobulation_mm * bumps[..., None]
-    cost += _penalty(lesion, scene, whole)
+    cost += _penalty(points, lesion, geometry, scene, whole)
     cost += _stretch_penalty(points, lesion, geometry)
     share = _cut(cost, lesion, recipe.protocol.spacing_mm)
     box, kept = inside_view(whole, recipe.protocol.matrix)
@@ -99,6 +99,10 @@ def _lobes(lesion: LesionRecipe, geometry: SpineGeometry) -> tuple[NDArray[np.fl
         canal = float(np.interp(geometry.level_s[level], *_rising(geometry, "canal_width")))
         centres.append(np.array([side * (0.5 * canal + 4.0), -0.6 * radius - 4.0, 0.1 * geometry.height[level]]))
         radii.append(0.75 * radius)
+    if lesion.canal_reach > 0:
+        target, size = _epidural_lobe(lesion, geometry, main)
+        centres += [target, (main + target) / 2.0]
+        radii += [size, 0.4 * radius]
     reach = _MASS_RADIUS[lesion.signs.soft_tissue_mass]
     if reach > 0:
         angle = np.deg2rad(lesion.mass_direction_deg)
@@ -112,6 +116,16 @@ def _lobes(lesion: LesionRecipe, geometry: SpineGeometry) -> tuple[NDArray[np.fl
         radii += [reach * radius, 0.45 * radius, 0.45 * radius]
         radii[0] *= _SEAT[lesion.signs.soft_tissue_mass]
     return to_spine_frame(np.array(centres), level, geometry), np.array(radii)
+
+
+def _epidural_lobe(
+    lesion: LesionRecipe, geometry: SpineGeometry, main: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Centre and radius of the part that enters the canal from the lesion's side of it."""
+    canal = float(np.interp(geometry.level_s[LEVELS.index(lesion.level)], *_rising(geometry, "canal_depth")))
+    depth = lesion.canal_reach * canal
+    forward = -canal + 0.3 * depth if lesion.signs.site == "posterior" else -0.3 * depth
+    return np.array([0.35 * main[0], forward, main[2]]), 0.5 * depth + 3.0
 
 
 def _lobe_cost(
@@ -128,18 +142,32 @@ def _lobe_cost(
     return np.asarray(-blend * np.log(np.maximum(total, 1e-30)), dtype=np.float32)
 
 
-def _penalty(lesion: LesionRecipe, scene: Scene, box: Box) -> _Array:
+def _penalty(points: _Array, lesion: LesionRecipe, geometry: SpineGeometry, scene: Scene, box: Box) -> _Array:
     """Cost of the tissue in the way; beyond the field of view the nearest voxel stands in."""
     size = scene.bone.shape[:3]
     at = np.ix_(*(np.clip(np.arange(part.start, part.stop), 0, n - 1) for part, n in zip(box, size, strict=True)))
     bone, disc, canal = (part[at].astype(np.float32) for part in (scene.bone, scene.disc, scene.canal))
     shares = scene.shares
     tissue = np.sum([share[at] for share in shares.values()], axis=0)
-    flat = _CORD_MM * shares["cord"][at] + _VESSEL_MM * shares["artery"][at] + _AIR_MM * np.clip(1.0 - tissue, 0.0, 1.0)
-    penalty = _LEAVING_BONE_MM[lesion.signs.soft_tissue_mass] * (1.0 - np.maximum(bone, disc))
-    wall = _CANAL_MM[0] + (_CANAL_MM[1] - _CANAL_MM[0]) * lesion.canal_sparing
+    # Nerve roots of the cauda give way; the cord does not.
+    cord = np.clip(2.0 * shares["cord"][at] - 1.0, 0.0, 1.0) if lesion.canal_reach > 0 else shares["cord"][at]
+    flat = _CORD_MM * cord + _VESSEL_MM * shares["artery"][at] + _AIR_MM * np.clip(0.9 - tissue, 0.0, 1.0)
+    seat, wall = np.maximum(bone, disc), np.float32(_CANAL_WALL_MM)
+    if lesion.canal_reach > 0:
+        seat = np.maximum(seat, canal)
+        wall = np.clip(_CANAL_SLOPE * _beyond_reach(points, lesion, geometry), -_EPIDURAL_MM, _CANAL_WALL_MM)
+    penalty = _LEAVING_BONE_MM[lesion.signs.soft_tissue_mass] * (1.0 - seat)
     penalty += _DISC_MM * lesion.disc_sparing * disc + wall * canal + flat[..., None]
     return np.asarray(penalty, dtype=np.float32)
+
+
+def _beyond_reach(points: _Array, lesion: LesionRecipe, geometry: SpineGeometry) -> _Array:
+    """How far points lie deeper in the canal than the lesion reaches, mm."""
+    level = LEVELS.index(lesion.level)
+    canal = float(np.interp(geometry.level_s[level], *_rising(geometry, "canal_depth")))
+    forward = to_vertebra_frame(points, level, geometry)[1]
+    depth = forward + canal if lesion.signs.site == "posterior" else -forward
+    return np.asarray(depth - np.float32(lesion.canal_reach * canal), dtype=np.float32)
 
 
 def _stretch_penalty(points: _Array, lesion: LesionRecipe, geometry: SpineGeometry) -> _Array:

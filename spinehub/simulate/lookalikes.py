@@ -25,7 +25,7 @@ from spinehub.simulate.cohort import draw_streams
 from spinehub.simulate.lesion import longer_t1
 from spinehub.simulate.lesion_parts import LesionRecipe, LesionSigns
 from spinehub.simulate.lookalike_shape import LOOKALIKES
-from spinehub.simulate.parts import AnatomyRecipe, PatientRecipe, ProtocolRecipe
+from spinehub.simulate.parts import AnatomyRecipe, PatientRecipe, PlaneName, ProtocolRecipe
 from spinehub.simulate.protocol import draw_artefacts, draw_perfusion, draw_protocol
 from spinehub.simulate.recipe import SIMULATOR_VERSION, CaseRecipe
 
@@ -91,7 +91,7 @@ _SHARP, _SHARP_MM, _SOFT_MM = ("haemangioma", "basivertebral_vein"), (0.8, 1.6),
 _MOST_FAT = 0.92
 
 
-def draw_lookalike(kind: str, seed: int, case: int = 0) -> CaseRecipe:
+def draw_lookalike(kind: str, seed: int, case: int = 0, *, plane: PlaneName = "sagittal") -> CaseRecipe:
     """Draw a case whose index lesion is no tumour; rendered like any other.
 
     Parameters
@@ -99,7 +99,9 @@ def draw_lookalike(kind: str, seed: int, case: int = 0) -> CaseRecipe:
     kind
         One of :data:`LOOKALIKES`.
     seed, case
-        As for :func:`spinehub.simulate.draw_recipe`; the look-alike depends on the three arguments alone.
+        As for :func:`spinehub.simulate.draw_recipe`; the look-alike depends on the arguments alone.
+    plane
+        In which the series is acquired.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def draw_lookalike(kind: str, seed: int, case: int = 0) -> CaseRecipe:
     rng = streams["patient"]
     patient = PatientRecipe(float(rng.uniform(*ranges.age_years)), "female" if rng.random() < 0.5 else "male")
     level = str(streams["level"].choice(_LEVELS))
-    protocol = draw_protocol(streams["protocol"], level)
+    protocol = draw_protocol(streams["protocol"], level, plane)
     anatomy = draw_anatomy(streams["anatomy"], level, patient)
     collapse = float(streams["others"].uniform(*(ranges.collapse or (0.0, 0.0))))
     anatomy = replace(anatomy, collapse=collapse)
@@ -170,7 +172,7 @@ def _draw(
         ),
         mass_direction_deg=90.0,
         disc_sparing=1.0,
-        canal_sparing=1.0,
+        canal_reach=0.0,
         rim_mm=float(rng.uniform(*ranges.rim_mm)),
         necrosis=filling if kind == "spondylodiscitis" else 0.0,
         bone_reaction="lytic",
