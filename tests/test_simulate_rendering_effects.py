@@ -7,7 +7,7 @@ import pytest
 
 from spinehub.simulate import CaseRecipe, draw_recipe, render
 from spinehub.simulate.artefacts import add_ghosts, fat_restored, folded, jerked, moved, outside_strips, pulsation
-from spinehub.simulate.kspace import acquire, inner_lines, sampling_of, zero_filling
+from spinehub.simulate.kspace import Receiver, inner_lines, sampling_of, zero_filling
 from spinehub.simulate.parts import JerkRecipe
 from spinehub.simulate.protocol import spine_affine
 from spinehub.simulate.rendering import ideal_frames
@@ -41,10 +41,10 @@ def with_artefacts(recipe: CaseRecipe, **changed) -> CaseRecipe:
 
 def test_noise_is_rician(rng: np.random.Generator) -> None:
     full = zero_filling(40, 1.0, 0.0), zero_filling(40, 1.0, 0.0)
-    strong = acquire(np.full((40, 40, 40), 100.0, dtype=np.float32), full, 2.0, rng)
+    strong = Receiver(full, 2.0, rng).image(np.full((40, 40, 40), 100.0, dtype=np.float32))
     assert strong.mean() == pytest.approx(100.0 + 2.0**2 / 200.0, abs=0.05)
     assert strong.std() == pytest.approx(2.0, rel=0.03)
-    air = acquire(np.zeros((40, 40, 40), dtype=np.float32), full, 2.0, rng)
+    air = Receiver(full, 2.0, rng).image(np.zeros((40, 40, 40), dtype=np.float32))
     assert air.mean() == pytest.approx(2.0 * np.sqrt(np.pi / 2.0), rel=0.02)
     assert air.min() >= 0
 
@@ -52,14 +52,14 @@ def test_noise_is_rician(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(("share", "taper"), [(1.0, 0.0), (1.0, 0.5), (0.7, 0.0), (0.6, 0.9)])
 def test_noise_of_a_voxel_is_as_asked_whatever_is_sampled(rng: np.random.Generator, share: float, taper: float) -> None:
     sampling = zero_filling(48, share, taper), zero_filling(48, share, taper)
-    image = acquire(np.full((48, 48, 30), 500.0, dtype=np.float32), sampling, 3.0, rng)
+    image = Receiver(sampling, 3.0, rng).image(np.full((48, 48, 30), 500.0, dtype=np.float32))
     assert image.std() == pytest.approx(3.0, rel=0.05)
 
 
 def test_zero_filling_correlates_the_noise_of_neighbours(rng: np.random.Generator) -> None:
     def neighbours(share: float) -> float:
         sampling = zero_filling(64, share, 0.0), zero_filling(64, share, 0.0)
-        image = acquire(np.full((64, 64, 20), 500.0, dtype=np.float32), sampling, 3.0, rng) - 500.0
+        image = Receiver(sampling, 3.0, rng).image(np.full((64, 64, 20), 500.0, dtype=np.float32)) - 500.0
         return float(np.corrcoef(image[1:].ravel(), image[:-1].ravel())[0, 1])
 
     assert abs(neighbours(1.0)) < 0.02

@@ -5,8 +5,9 @@ same data give the same bytes: the gzip header holds neither time nor name.
 """
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -22,6 +23,8 @@ __all__ = ["write_labels", "write_map", "write_mask", "write_series", "write_tex
 
 _LEVEL = 2
 """gzip level: about three times faster than the usual 6 to 9, for files a few per cent larger."""
+_GZIP_WINDOW = 31
+"""zlib's word for a gzip file with the largest window; its header holds neither time nor name."""
 _LARGEST_INT16 = 32767
 _REPRESENTABLE_MM = 1e-3
 """A quaternion stands for the affine where it moves no corner voxel by more than this."""
@@ -64,6 +67,7 @@ def write_series(series: DynamicSeries, path: str | Path, *, dtype: Literal["flo
         File ending in ``.nii.gz`` or ``.nii``; the sidecar is ``x.json`` for ``x.nii.gz``.
     dtype
         ``"int16"`` halves the file: values are rounded to 1/32767 of the largest one, with the scale in the header.
+        Whole numbers within the range of int16 are written as they are.
 
     Raises
     ------
@@ -76,7 +80,8 @@ def write_series(series: DynamicSeries, path: str | Path, *, dtype: Literal["flo
         slope = _int16_slope(series.frames)
         frames = (np.rint(frame.astype(np.float64) / slope).astype(np.int16) for frame in frames)
     stored_type = np.int16 if dtype == "int16" else np.float32
-    _write(path, _header(series.grid, stored_type, series.frame_count, _even_interval(series), slope), frames)
+    header = _header(series.grid, stored_type, series.frame_count, _even_interval(series), slope)
+    _write(path, header, frames, noisy=dtype == "int16")
     if series.times_s is not None or series.protocol != Protocol():
         write_text(sidecar_path(Path(path)), sidecar_text(series.times_s, series.protocol))
 
@@ -88,9 +93,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _int16_slope(frames: NDArray[np.float32]) -> float:
+    """Return the value of one step: 1 where all are whole numbers in range, so that nothing is lost."""
     largest = max(abs(float(frames.max())), abs(float(frames.min())))
     if not np.isfinite(largest):
         raise InvalidArgumentError('frames must be finite to be written as "int16"; write them as "float32"')
+    if largest <= _LARGEST_INT16 and np.array_equal(frames, np.rint(frames)):
+        return 1.0
     # The header keeps the slope as float32, so the rounding must use that very number.
     return float(np.float32(largest / _LARGEST_INT16)) or 1.0
 
@@ -128,7 +136,24 @@ def _largest_move_mm(grid: Grid, affine: NDArray[np.float64]) -> float:
     return float(np.abs((affine - grid.affine) @ corners).max())
 
 
-def _write(path: str | Path, header: bytes, volumes: Iterable[NDArray[Any]]) -> None:
+class _Packer:
+    """Writes gzip quickly: codes the bytes by how often they occur, and looks for no repeats but runs.
+
+    Noise repeats nothing, so searching it for repeats takes three times as long and saves 3 %.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._deflate = zlib.compressobj(1, zlib.DEFLATED, _GZIP_WINDOW, 9, zlib.Z_RLE)
+
+    def write(self, block: bytes) -> None:
+        self._stream.write(self._deflate.compress(block))
+
+    def close(self) -> None:
+        self._stream.write(self._deflate.flush())
+
+
+def _write(path: str | Path, header: bytes, volumes: Iterable[NDArray[Any]], *, noisy: bool = False) -> None:
     """Write volumes one after the other, first axis fastest, one at a time."""
     path = Path(path)
     name = path.name.lower()
@@ -137,7 +162,10 @@ def _write(path: str | Path, header: bytes, volumes: Iterable[NDArray[Any]]) -> 
     if not path.parent.is_dir():
         raise InvalidArgumentError(f"path must lie in a folder that exists; create the folder of {path.name} first")
     with _replacing(path) as raw:
-        if name.endswith(".gz"):
+        if name.endswith(".gz") and noisy:
+            with closing(_Packer(raw)) as packer:
+                _write_blocks(packer, header, volumes)
+        elif name.endswith(".gz"):
             with gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0) as packed:
                 _write_blocks(packed, header, volumes)
         else:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spinehub.simulate.parts import ProtocolRecipe
 
-__all__ = ["Sampling", "acquire", "inner_lines", "sampling_of", "zero_filling"]
+__all__ = ["Receiver", "Sampling", "inner_lines", "sampling_of", "zero_filling"]
 
 _Array = NDArray[np.float32]
 _TAPER_START = 0.25
@@ -82,44 +82,68 @@ def inner_lines(size: int, share: float) -> _Array:
     return np.asarray(sampling.up @ sampling.down, dtype=np.float32)
 
 
-def acquire(
-    frame: _Array, sampling: tuple[Sampling | None, Sampling | None], sigma: float, rng: np.random.Generator
-) -> _Array:
-    """Magnitude image ``(I, J, K)`` of what is sampled of a frame, with noise in both receiver channels.
+class Receiver:
+    """Turns signal into magnitude images, frame after frame, with Gaussian noise in both channels (Rician images).
+
+    The quadrature channel hears the in-phase noise of the frame before, from half a field of view away: as
+    independent of the image it joins as fresh numbers would be, for half of the drawing.
 
     Parameters
     ----------
-    frame
-        Signal before sampling, ``(I, J, K)`` float32.
     sampling
         Of the first two axes; None: all of it.
     sigma
         Standard deviation of the noise of a voxel in each channel.
     rng
         Source of the noise.
-
-    Returns
-    -------
-    ndarray
-        ``(I, J, K)`` float32, Rician: never below 0.
     """
-    first, second = sampling
-    slices = frame.shape[2]
-    scale = 1.0
-    if first is not None:
-        frame = np.tensordot(first.down, frame, axes=(1, 0))
-        scale *= first.noise
-    if second is not None:
-        frame = np.matmul(second.down, frame)
-        scale *= second.noise
-    received = rng.standard_normal((*frame.shape[:2], 2, slices), dtype=np.float32)
-    received *= np.float32(sigma / scale)
-    received[:, :, 0] += frame
-    if second is not None:
-        received = np.matmul(second.up, received.reshape(*frame.shape[:2], 2 * slices))
-    if first is not None:
-        received = np.tensordot(first.up, received, axes=(1, 0))
-    received = received.reshape(*received.shape[:2], 2, slices)
-    np.multiply(received, received, out=received)
-    shown = received[:, :, 0] + received[:, :, 1]
-    return np.asarray(np.sqrt(shown, out=shown))
+
+    def __init__(
+        self, sampling: tuple[Sampling | None, Sampling | None], sigma: float, rng: np.random.Generator
+    ) -> None:
+        self._sampling, self._rng = sampling, rng
+        scale = float(np.prod([1.0 if part is None else part.noise for part in sampling]))
+        self._sigma = np.float32(sigma / scale)
+        self._kept = [None if part is None else part.up @ part.down for part in sampling]
+        self._last: _Array | None = None
+
+    def image(self, frame: _Array) -> _Array:
+        """Magnitude ``(I, J, K)`` float32 of what is sampled of a frame ``(I, J, K)``; never below 0."""
+        shape = frame.shape
+        quadrature = self._noise(shape) if self._last is None else self._last
+        self._last = self._noise(shape)
+        shown = _along(self._kept[0], _along_second(self._kept[1], frame)) + self._last
+        np.multiply(shown, shown, out=shown)
+        np.multiply(quadrature, quadrature, out=quadrature)
+        half = shape[0] // 2
+        shown[:half] += quadrature[shape[0] - half :]
+        shown[half:] += quadrature[: shape[0] - half]
+        return np.asarray(np.sqrt(shown, out=shown))
+
+    def _noise(self, shape: tuple[int, ...]) -> _Array:
+        rows, columns = (
+            size if part is None else part.down.shape[0] for size, part in zip(shape, self._sampling, strict=False)
+        )
+        first, second = self._sampling
+        noise = self._rng.standard_normal((columns, rows, shape[2]), dtype=np.float32)
+        noise *= self._sigma
+        if second is not None:
+            noise = _along(second.up, noise)
+        noise = np.ascontiguousarray(noise.transpose(1, 0, 2))
+        return noise if first is None else _along(first.up, noise)
+
+
+def _along(matrix: _Array | None, image: _Array) -> _Array:
+    """Apply a matrix along the first axis."""
+    if matrix is None:
+        return image
+    flat = matrix @ image.reshape(image.shape[0], -1)
+    return np.asarray(flat.reshape(-1, *image.shape[1:]))
+
+
+def _along_second(matrix: _Array | None, image: _Array) -> _Array:
+    """Apply a matrix along the second axis: as one large product, which is much faster than many small ones."""
+    if matrix is None:
+        return image
+    turned = np.ascontiguousarray(image.transpose(1, 0, 2))
+    return np.ascontiguousarray(_along(matrix, turned).transpose(1, 0, 2))

@@ -17,7 +17,7 @@ from spinehub.simulate.artefacts import (
     pulse,
     shifted,
 )
-from spinehub.simulate.kspace import acquire, sampling_of
+from spinehub.simulate.kspace import Receiver, sampling_of
 from spinehub.simulate.lesion_box import LesionMaps
 from spinehub.simulate.lesion_parts import NECROSIS_KTRANS_FACTOR, NECROSIS_T1_FACTOR, LesionRecipe
 from spinehub.simulate.lesion_shape import lesion_maps
@@ -146,21 +146,23 @@ def _lesion_frames(recipe: CaseRecipe, lesion: LesionRecipe, maps: LesionMaps) -
 
 
 def _received(recipe: CaseRecipe, frames: _Array, pulsating: _Array) -> _Array:
-    """Gain, coil, motion, ghosts, wrap-around, finite sampling and noise, in place; ``(T, I, J, K)``."""
+    """Gain, coil, motion, ghosts, wrap-around, finite sampling and noise, in place; ``(T, I, J, K)``.
+
+    Values are whole numbers, as scanners store them.
+    """
     artefacts = recipe.artefacts
     coil = coil_sensitivity(recipe) * np.float32(artefacts.gain)
     muscle = float(tissue_curves(recipe, [tissue_table(recipe)["muscle"]])[0, 0])
     sigma = artefacts.gain * muscle / artefacts.snr
-    sampling = sampling_of(recipe.protocol)
+    receiver = Receiver(sampling_of(recipe.protocol), sigma, np.random.default_rng(artefacts.noise_seed))
     strips = _strips(recipe)
-    rng = np.random.default_rng(artefacts.noise_seed)
     for number, shift in enumerate(artefacts.shifts_mm):
         frame = _moved_frame(recipe, frames[number], number, shift)
         add_ghosts(frame, pulsating, number, recipe)
         frame *= coil
         if strips is not None:
             folded(frame, strips[0][number], strips[1][number], artefacts.wrap)
-        frames[number] = acquire(frame, sampling, sigma, rng)
+        np.rint(receiver.image(frame), out=frames[number])
     return frames
 
 
