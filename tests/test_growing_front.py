@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from spinehub.growing import front
+from spinehub.growing.compiled import compiled
 from spinehub.growing.front import march
 
 SPACING = (1.0, 1.5, 4.0)
@@ -109,4 +109,4 @@ def test_where_compiled_code_cannot_be_kept_it_is_compiled_all_the_same(monkeypa
         return njit(**options)
 
     monkeypatch.setattr(numba, "njit", refuse_cache)
-    assert front._compiled(lambda number: number + 1)(2) == 3
+    assert compiled(lambda number: number + 1)(2) == 3

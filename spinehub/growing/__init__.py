@@ -1,7 +1,9 @@
 """Seeded region growing: an arrival map is computed once, a tolerance slices it at any time."""
 
+from spinehub.growing.cut import cut_at_neck
 from spinehub.growing.grow import grow
 from spinehub.growing.growth import GrowingWarning, Growth
+from spinehub.growing.leak import Leak
 from spinehub.growing.limits import Limits
 
-__all__ = ["GrowingWarning", "Growth", "Limits", "grow"]
+__all__ = ["GrowingWarning", "Growth", "Leak", "Limits", "cut_at_neck", "grow"]

@@ -1,13 +1,12 @@
 """A front that runs from seed voxels through a field of slowness (fast marching)."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from spinehub.growing.compiled import compiled
 from spinehub.volume import Index, Position
 
 __all__ = ["march"]
@@ -56,15 +55,7 @@ def march(
     return np.ascontiguousarray(times.reshape(bordered.shape)[1:-1, 1:-1, 1:-1])
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder to keep the compiled code in, as on a read-only disk
-        return numba.njit(**options)(function)
-
-
-@_compiled
+@compiled
 def _arrival(a: float, b: float, c: float, wa: float, wb: float, wc: float, slow: float) -> float:
     """Time at a voxel from its earliest neighbours on three axes, whose inverse squared spacings weigh them.
 
@@ -88,7 +79,7 @@ def _arrival(a: float, b: float, c: float, wa: float, wb: float, wc: float, slow
     return time
 
 
-@_compiled
+@compiled
 def _march(
     slowness: NDArray[np.float32],
     starts: NDArray[np.int64],
@@ -135,7 +126,7 @@ def _march(
     return times
 
 
-@_compiled
+@compiled
 def _earlier(times: NDArray[np.float32], settled: NDArray[np.bool_], one: int, other: int) -> float:
     time = np.float32(np.inf)
     if settled[one]:
@@ -145,7 +136,7 @@ def _earlier(times: NDArray[np.float32], settled: NDArray[np.bool_], one: int, o
     return np.float64(time)
 
 
-@_compiled
+@compiled
 def _push(heap: NDArray[np.uint64], size: int, entry: np.uint64) -> int:
     """Add an entry to a heap whose nodes have four children; return its size."""
     place = size
@@ -159,7 +150,7 @@ def _push(heap: NDArray[np.uint64], size: int, entry: np.uint64) -> int:
     return size + 1
 
 
-@_compiled
+@compiled
 def _drop_first(heap: NDArray[np.uint64], size: int) -> int:
     """Take the smallest entry off the heap; return its size."""
     size -= 1

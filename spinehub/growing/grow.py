@@ -12,9 +12,10 @@ from spinehub.growing.domain import SeedVoxels, box_around, distance_from, seed_
 from spinehub.growing.evidence import Palette, log_ratio, principal_channels, slowness_of
 from spinehub.growing.front import march
 from spinehub.growing.growth import GrowingWarning, Growth
+from spinehub.growing.leak import find_leak
 from spinehub.growing.limits import Limits
 from spinehub.growing.plain import why_plain
-from spinehub.growing.tolerance import leak_tolerance, suggest_tolerance
+from spinehub.growing.tolerance import suggest_tolerance
 from spinehub.series import ParametricMap
 from spinehub.volume import Grid, Index, Mask, Position, Seed
 
@@ -100,12 +101,16 @@ def grow(
         even = np.where(within, 1.0, np.inf).astype(np.float32)
         arrival, suggested = _arrival(even, grid, local, within_slice), 0.0
     else:
-        arrival, suggested = _grown(channels, within, distance, local, grid, within_slice)
-        leak = leak_tolerance(arrival, grid.spacing_mm, above=suggested)
+        arrival, evidence, suggested = _grown(channels, within, distance, local, grid, within_slice)
+        leak = find_leak(arrival, evidence > 0.0, grid, part, suggested)
+        if leak is not None and leak.tolerance <= suggested:  # the region came through a neck: stay before it
+            before = np.where(arrival < np.float32(leak.tolerance), arrival, np.inf).astype(np.float32)
+            suggested = suggest_tolerance(before, evidence, grid.spacing_mm)
     whole = np.full(grid.shape, np.inf, dtype=np.float32)
     whole[part] = arrival
     arrival_map = ParametricMap("arrival", "mm", whole, grid)
-    return Growth(arrival_map, tuple(seeds), float(reach_mm), suggested, leak, limits, within_slice, warning)
+    jump = None if leak is None else leak.tolerance
+    return Growth(arrival_map, tuple(seeds), float(reach_mm), suggested, jump, leak, limits, within_slice, warning)
 
 
 def _grown(
@@ -115,8 +120,8 @@ def _grown(
     local: SeedVoxels,
     grid: Grid,
     within_slice: bool,
-) -> tuple[NDArray[np.float32], float]:
-    """Arrival inside the box around the seeds, and the suggested tolerance."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Arrival and evidence inside the box around the seeds, and the suggested tolerance."""
     around = within & (distance <= _AROUND_MM)
     palette = Palette.of(principal_channels(channels, around), around, grid.spacing_mm)
     inside, outside = _first_examples(distance, within, local, grid)
@@ -128,7 +133,7 @@ def _grown(
         # What was found describes the lesion better than a ball around the click does.
         inside = (arrival <= suggested).astype(np.float32)
         outside = (within & (arrival > suggested)).astype(np.float32)
-    return arrival, suggested
+    return arrival, evidence, suggested
 
 
 def _require_valid_seeds(channels: NDArray[np.float32], local: Sequence[Index], on_image: Sequence[Index]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinehub.errors import InvalidArgumentError
+from spinehub.growing.leak import Leak
 from spinehub.growing.limits import Limits
 from spinehub.series import ParametricMap
 from spinehub.volume import Mask, Seed, frozen_array
@@ -36,7 +37,9 @@ class Growth:
     suggested_tolerance
         Tolerance chosen from the border's contrast, below `leak_tolerance`, in mm of arrival.
     leak_tolerance
-        Tolerance at which the volume jumps, None where it never does.
+        Tolerance at which the volume jumps or the region runs through a neck, None where it never does.
+    leak
+        Where it leaks; None where it does not.
     limits
         Limits of the growing besides its reach.
     within_slice
@@ -50,6 +53,7 @@ class Growth:
     reach_mm: float
     suggested_tolerance: float
     leak_tolerance: float | None
+    leak: Leak | None = None
     limits: Limits = field(default_factory=Limits)
     within_slice: bool = False
     warning: str | None = None
