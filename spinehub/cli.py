@@ -114,12 +114,25 @@ def _add_analyse(verbs: Any) -> None:
 
 def _add_simulate(verbs: Any) -> None:
     parser = _verb(verbs, "simulate", _simulate, "write a cohort of simulated cases")
-    parser.add_argument(
-        "--cases", required=True, type=words.count, metavar="N", help="number of cases, half of each class"
-    )
-    parser.add_argument("--seed", required=True, type=words.whole, metavar="S", help="case k depends on (S, k) alone")
-    parser.add_argument("--cohort", default="matched", choices=("matched", "as-published"), help="default: matched")
-    parser.add_argument("--output", required=True, type=words.output, metavar="DIR", help="folder for the cohort")
+    parser.set_defaults(refuse=parser.error)
+    parser.add_argument("--cases", type=words.count, metavar="N", help="number of cases, half of each class")
+    parser.add_argument("--seed", type=words.whole, metavar="S", help="case k depends on (S, k) alone")
+    parser.add_argument("--cohort", choices=("matched", "as-published"),
+                        help="how age, level and number of lesions are drawn: alike for both classes (matched, the "
+                        "default) or as in the literature")  # fmt: skip
+    parser.add_argument("--kinetics", choices=("none", "mild", "medium", "strong", "reversed"),
+                        help="how far the enhancement of primary tumours differs from that of metastases: assumed, "
+                        "since nothing is published (default: medium)")  # fmt: skip
+    parser.add_argument("--world", choices=("first", "second"),
+                        help="first: the simulator the models learn from (default); second: an independent one with "
+                        "other physics, anatomy and scanners, to test models under a shift")  # fmt: skip
+    parser.add_argument("--noise-from", type=Path, metavar="SCAN",
+                        help="scan whose noise the second world imitates; only a few numbers are measured")  # fmt: skip
+    parser.add_argument("--workers", type=words.count, metavar="W",
+                        help="processes side by side (default: one per core, at most 4); the files are the same bytes "
+                        "for any number")  # fmt: skip
+    parser.add_argument("--output", required=True, type=words.output, metavar="DIR",
+                        help="folder for the cases; a cohort that was interrupted there is continued")  # fmt: skip
 
 
 def _add_train(verbs: Any) -> None:
@@ -202,11 +215,20 @@ def _warn_of_ignored(arguments: argparse.Namespace, image: "DynamicSeries | Volu
 
 
 def _simulate(arguments: argparse.Namespace) -> None:
+    workers = arguments.workers or min(4, os.cpu_count() or 1)
+    options = {name: getattr(arguments, name) for name in ("cohort", "kinetics", "world", "noise_from")}
+    if arguments.cases is None or arguments.seed is None:
+        arguments.refuse("a cohort needs --cases and --seed")
+    if arguments.world == "second" and arguments.cohort == "as-published":
+        arguments.refuse("--cohort as-published belongs to the first world; leave it out")
+    if arguments.noise_from is not None and arguments.world != "second":
+        arguments.refuse("--noise-from belongs to --world second")
+
     from spinehub.cohort import generate_cohort
 
-    workers = min(4, os.cpu_count() or 1)
-    generate_cohort(arguments.output, arguments.cases, arguments.seed, cohort=arguments.cohort, workers=workers)
-    print(f"Written to {arguments.output}: cohort.csv and {arguments.cases} cases")
+    given = {name: value for name, value in options.items() if value is not None}
+    generate_cohort(arguments.output, arguments.cases, arguments.seed, **given, workers=workers)
+    print(f"Written to {arguments.output}: cohort.csv and {arguments.cases} simulated cases")
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -247,6 +247,29 @@ def test_the_other_verbs_pass_their_options_on(tmp_path, monkeypatch, capsys):
     assert "https://example.org/model" in capsys.readouterr().out
 
 
+def test_simulate_passes_only_what_was_given(tmp_path, monkeypatch):
+    calls = []
+    fake_module(monkeypatch, "spinehub.cohort", generate_cohort=lambda *words, **options: calls.append(options))
+    given = ("--cases", 2, "--seed", 1, "--output", tmp_path)
+    assert run("simulate", *given, "--workers", 3) == 0
+    words = ("--world", "second", "--kinetics", "reversed", "--noise-from", tmp_path / "scan.nii.gz")
+    assert run("simulate", *given, "--workers", 1, *words) == 0
+    plain, second = calls
+    assert plain == {"workers": 3}
+    assert second == {
+        "world": "second", "kinetics": "reversed", "noise_from": tmp_path / "scan.nii.gz", "workers": 1
+    }  # fmt: skip
+
+
+def test_simulate_refuses_options_that_do_not_fit(tmp_path, capsys):
+    out = ("--output", tmp_path)
+    assert "a cohort needs --cases and --seed" in usage_error(capsys, "simulate", "--cases", 2, *out)
+    cohort = ("simulate", "--cases", 2, "--seed", 1, *out)
+    assert "belongs to the first world" in usage_error(capsys, *cohort, "--world", "second", "--cohort", "as-published")
+    assert "--noise-from belongs to --world second" in usage_error(capsys, *cohort, "--noise-from", "scan.nii.gz")
+    assert "invalid choice: 'third'" in usage_error(capsys, *cohort, "--world", "third")
+
+
 def test_stopping_is_not_a_traceback(monkeypatch, capsys):
     def stop(_arguments):
         raise KeyboardInterrupt

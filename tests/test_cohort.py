@@ -4,18 +4,22 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import spinehub.simulate
+from spinehub import second_world
 from spinehub.case import Case
-from spinehub.cohort import check_cohort, generate_cohort
+from spinehub.cohort import check_cohort, generate_cohort, generation
+from spinehub.cohort.worlds import recipes_of
 from spinehub.errors import InvalidArgumentError
 from spinehub.io import CohortRow, read_case, read_cohort, write_mask, write_series, write_volume
+from spinehub.second_world import SecondRecipe
 from spinehub.simulate import CaseRecipe, cohort_recipes, render
-from spinehub.volume import Mask
+from spinehub.volume import Grid, Mask, Volume
 
 
 def small_recipes(cases: int, seed: int, **options: Any) -> Iterator[CaseRecipe]:
@@ -122,6 +126,86 @@ def test_progress_is_told_and_nothing_is_printed_away_from_a_terminal(
     assert told == [(0.5, "simulated sim-5-00000"), (1.0, "simulated sim-5-00001")]
     generate_cohort(tmp_path / "b", 1, seed=5)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("small_simulator")
+def test_a_larger_cohort_begins_with_the_smaller_one(tmp_path: Path) -> None:
+    few = generate_cohort(tmp_path / "few", 3, seed=8)
+    generate_cohort(tmp_path / "many", 5, seed=8)
+    first, second = contents(tmp_path / "few"), contents(tmp_path / "many")
+    shared = [name for name in first if name != "cohort.csv"]
+    assert len(shared) == 4 * len(few)
+    assert {name: first[name] for name in shared} == {name: second[name] for name in shared}
+    many = (tmp_path / "many" / "cohort.csv").read_text().splitlines()
+    assert (tmp_path / "few" / "cohort.csv").read_text().splitlines() == many[:4]
+
+
+@pytest.mark.usefixtures("small_simulator")
+def test_a_case_names_its_patient_alike_in_table_and_record(tmp_path: Path) -> None:
+    (row,) = generate_cohort(tmp_path, 1, seed=8)
+    assert row.patient_id == row.case_id == render(next(small_recipes(1, 8))).patient_id
+
+
+def small_second(cases: int, seed: int, **options: Any) -> Iterator[SecondRecipe]:
+    """Recipes of the second world on a coarse matrix."""
+    for recipe in second_world.drawing.cohort_recipes(cases, seed, **options):
+        columns, rows, slices = recipe.protocol.matrix
+        x, y, z = recipe.protocol.spacing_mm
+        coarse = replace(recipe.protocol, matrix=(columns // 6, rows // 6, slices), spacing_mm=(6 * x, 6 * y, z))
+        yield replace(recipe, protocol=coarse)
+
+
+def test_the_second_world_writes_cohorts_of_the_same_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_world, "cohort_recipes", small_second)
+    rows = generate_cohort(tmp_path / "a", 2, seed=4, world="second", kinetics="mild", workers=2)
+    generate_cohort(tmp_path / "b", 3, seed=4, world="second", kinetics="mild")
+    first, second = contents(tmp_path / "a"), contents(tmp_path / "b")
+    assert all(second[name] == content for name, content in first.items() if name != "cohort.csv")
+    assert read_cohort(tmp_path / "a") == rows
+    assert check_cohort(rows, least_per_class=1) == ()
+    back = read_case(rows[0])
+    assert back.origin == "simulated"
+    assert SecondRecipe.from_dict(back.recipe or {}) == next(small_second(2, 4, kinetics="mild"))
+    assert np.ptp(np.diff(back.series.times_s)) > 1.0
+
+
+def test_the_second_world_can_take_its_noise_from_a_scan(tmp_path: Path, rng: np.random.Generator) -> None:
+    voxels = np.abs(rng.normal(0, 5, (96, 96, 16)) + 1j * rng.normal(0, 5, (96, 96, 16))).astype(np.float32)
+    voxels[30:66, 30:66] += 300.0
+    grid = Grid(voxels.shape, np.diag([1.0, 1.0, 4.0, 1.0]))
+    write_volume(Volume(voxels, grid), tmp_path / "patient_smith.nii.gz")
+    options = {"cohort": "matched", "kinetics": "medium"}
+    (recipe,) = recipes_of("second", 1, 4, **options, noise_from=tmp_path / "patient_smith.nii.gz")
+    assert isinstance(recipe, SecondRecipe)
+    assert max(recipe.scanner.noise.correlation) < 0.3
+    assert "smith" not in json.dumps(recipe.to_dict())
+    with pytest.raises(InvalidArgumentError, match="noise_from belongs to the second world"):
+        recipes_of("first", 1, 4, **options, noise_from=tmp_path / "patient_smith.nii.gz")
+    with pytest.raises(InvalidArgumentError, match="cohort of the second world must be matched, got 'as-published'"):
+        recipes_of("second", 1, 4, cohort="as-published", kinetics="medium")
+    with pytest.raises(InvalidArgumentError, match=r"world must be one of .*, got 'third'"):
+        recipes_of("third", 1, 4, **options)
+
+
+@pytest.mark.usefixtures("small_simulator")
+def test_a_disk_that_is_too_small_is_named_before_the_first_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "disk_usage", lambda _path: SimpleNamespace(free=2.0e6))
+    with pytest.raises(
+        InvalidArgumentError,
+        match=r"folder new must lie on a disk with 0\.1 GB free for 2 more case\(s\), got 0\.0 GB; simulate fewer",
+    ):
+        generate_cohort(tmp_path / "new", 2, seed=5)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_bound_on_the_size_of_a_case_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spinehub.simulate, "cohort_recipes", small_recipes)
+    generate_cohort(tmp_path, 2, seed=6)
+    written = sum(path.stat().st_size for path in tmp_path.rglob("*.nii.gz"))
+    values = sum(np.prod(recipe.protocol.matrix) * recipe.protocol.frame_count for recipe in small_recipes(2, 6))
+    assert 1.0 < written / values < generation._BYTES_PER_VALUE
 
 
 def test_workers_must_be_positive(tmp_path: Path) -> None:

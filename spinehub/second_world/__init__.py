@@ -12,9 +12,9 @@ tissue model     extended Tofts                                 two-compartment 
 shape            union of lobes with bumps                      star-shaped bodies of random spherical harmonics
 texture          B-spline noise                                 power-law spectra, Worley cells for septa
 anatomy          table of sizes per vertebra                    smooth sizes from nine levels, simpler parts
-sampling         partial volume, soft edges                     truncated spatial frequencies, slice cross-talk
+sampling         partial volume of finer slices                 points, slice cross-talk, no motion within frames
 protocols        4-5 mm slices, even frame intervals            3 mm, dense then sparse frames, interleaved, turned
-noise            Rician, white                                  quantiles and correlation measured in real scans
+noise            Rician, one ideal coil                         quantiles and correlation measured in real scans
 ===============  =============================================  ====================================================
 
 Kinetics of metastases are fitted to the same published figures through the other model; those of primary tumours are

@@ -70,7 +70,7 @@ def _render(recipe: CaseRecipe, *, with_lesions: bool) -> Case:
     lesions = tuple(_lesion(part, drawn, grid) for part, drawn in seen)
     return Case(
         case_id=recipe.case_id,
-        patient_id=recipe.case_id.replace("sim", "simulated", 1),
+        patient_id=recipe.case_id,
         series=series,
         lesions=lesions,
         age_years=recipe.patient.age_years,

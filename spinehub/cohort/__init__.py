@@ -1,0 +1,7 @@
+"""Cohorts: simulate one into a folder, and say what is wrong with one before anything is trained on it."""
+
+from spinehub.cohort.checking import check_cohort
+from spinehub.cohort.generation import generate_cohort, write_whole_case
+from spinehub.cohort.worlds import WORLDS, Recipe, WorldName
+
+__all__ = ["WORLDS", "Recipe", "WorldName", "check_cohort", "generate_cohort", "write_whole_case"]
