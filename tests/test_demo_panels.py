@@ -52,6 +52,7 @@ def route(name: str, share: float | None = None, decision: str = "not_available"
 
 def outcome(*routes: dict[str, Any], warnings: tuple[dict[str, str], ...] = (), **more: Any) -> Outcome:
     document = {"lesion": {"volume_ml": 1.0}, "routes": list(routes), "warnings": list(warnings)}
+    document["parameters"] = {name: {"value": None} for name in ("early_enhancement", "washout")}
     return Outcome(document, **more)
 
 
@@ -145,7 +146,7 @@ def test_explanations_match_the_route() -> None:
     assert "Early enhancement 112 % is above 84 %." in page
     assert "washout glcm Contrast \N{MINUS SIGN}0.62" in Reader(page).text
     assert "sh-push sh-bar-metastasis" in page
-    assert "The class map of this method is in the report" in page
+    assert 'data-overlay="class_map_unet"' in page
 
 
 def test_notices_say_every_warning_in_words() -> None:
@@ -207,3 +208,10 @@ def test_ticks_are_few_even_and_inside(low: float, span: float, most: int) -> No
     assert all(low - 1e-6 * span <= tick <= low + span * (1 + 1e-6) for tick in ticks)
     steps = np.diff(ticks)
     assert np.allclose(steps, steps[0] if steps.size else 0.0, rtol=1e-3, atol=1e-8)
+
+
+def test_the_rule_is_drawn_with_the_case_on_it() -> None:
+    rule = route("hotspot", 0.57, "undecided", model={"id": "hotspot-dce"})
+    shown = outcome(rule, explanations={"hotspot": {"path": ["wash-out -3 % ≤ 9 %"]}})
+    shown.document["parameters"].update(early_enhancement={"value": 120.0}, washout={"value": -3.0})
+    assert "this case at 120 % and -3 %" in result_panel(shown)

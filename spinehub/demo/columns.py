@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 
 from spinehub.demo.markup import element
+from spinehub.demo.priors import prior_card
 from spinehub.demo.shown import DOWNLOADS
 from spinehub.demo.viewer import FileDrop, NiiViewer
 from spinehub.render.wording import UPLOAD_WARNING
@@ -112,6 +113,9 @@ def _right_column() -> dict[str, Any]:
     with gr.Column(elem_classes="sh-right", scale=0, min_width=330):
         with card():
             parts["result_panel"] = panel(elem_id="sh-result")
+        with card():
+            title("Set your prior")
+            gr.HTML(prior_card(), js_on_load=None, apply_default_css=False)
         with card():
             title("Take it away")
             with gr.Row(elem_classes="sh-buttons"):

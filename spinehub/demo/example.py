@@ -17,10 +17,10 @@ from scipy import ndimage
 from spinehub.demo.loading import EXAMPLE
 from spinehub.demo.shown import suggested
 from spinehub.growing import grow
-from spinehub.io import describe_source, read_series, write_series
+from spinehub.io import describe_source, read_series, write_map, write_series
 from spinehub.pipeline import analyse
 from spinehub.report import Report, strict_json
-from spinehub.series import DynamicSeries
+from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.simulate import draw_recipe, render
 from spinehub.volume import Index, Mask, Seed
 
@@ -88,9 +88,17 @@ def _rounded(series: DynamicSeries) -> DynamicSeries:
 
 
 def _write_explanations(report: Report, path: Path) -> None:
-    """Store what the panels show of each explanation; class maps stay in report.html as pictures."""
+    """Store what the panels show of each explanation; class maps go beside it as NIfTI."""
+    for answer in report.routes:
+        target = path.with_name(f"class_map_{answer.name}.nii.gz")
+        target.unlink(missing_ok=True)
+        if "class_map" in answer.explanation:
+            # -1 where the network sees no lesion: nearly all of the volume, and no reader takes so many NaN.
+            values = np.nan_to_num(np.asarray(answer.explanation["class_map"], dtype=np.float32), nan=-1.0)
+            write_map(ParametricMap(target.name.partition(".")[0], "", values, report.image.grid), target)
+    kinds = ("path", "contributions", "lesion_share")
     kept: dict[str, dict[str, Any]] = {
-        answer.name: {kind: value for kind, value in answer.explanation.items() if kind in ("path", "contributions")}
+        answer.name: {kind: value for kind, value in answer.explanation.items() if kind in kinds}
         for answer in report.routes
     }
     path.write_text(json.dumps(strict_json(kept), indent=1) + "\n", encoding="utf-8")

@@ -163,7 +163,7 @@ class Handlers:
         report = shown.with_contrast_answer(report, session.contrast_given)
         case = replace(self._case(session), maps=report.maps, report=report, analysed=session.wanted)
         case = self.store.put(session.case_key, replace(case, outcome=Outcome.of(report)))
-        return KEEP, shown.outcome(case)
+        return KEEP, replace(shown.outcome(case), viewer=self._viewer(case, session))
 
     def downloads(self, session: Session) -> Reply:
         """Write the files of the last analysis and offer them."""

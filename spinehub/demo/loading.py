@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spinehub.demo.cases import LoadedCase, Outcome
 from spinehub.demo.scene import case_info
 from spinehub.demo.session import Session
@@ -49,7 +51,7 @@ def load_example() -> LoadedCase:
     if isinstance(case.image, DynamicSeries):
         curve = region_curve(case.image, mask, case.timing)
         hot_spot = find_hot_spot(case.image, mask, case.timing)
-    outcome = Outcome(document, _stored("explanations.json"), curve, hot_spot)
+    outcome = Outcome(document, _stored_explanations(case), curve, hot_spot)
     return LoadedCase(
         case.image, case.timing, case.maps, case.info, case.source, _stored_growth(case, document), outcome
     )
@@ -102,6 +104,18 @@ def parse_times(text: str) -> tuple[tuple[float, ...] | None, float | None]:
 
 def _stored(name: str) -> dict[str, Any]:
     return dict(json.loads((EXAMPLE / name).read_text(encoding="utf-8")))
+
+
+def _stored_explanations(case: LoadedCase) -> dict[str, dict[str, Any]]:
+    """Explanations of the routes, with the class maps that are there."""
+    explanations = _stored("explanations.json")
+    for path in EXAMPLE.glob("class_map_*.nii.gz"):
+        stored = read_series(path)
+        case.image.grid.require_match(stored.grid)
+        if isinstance(stored, Volume):
+            name = path.name.removeprefix("class_map_").partition(".")[0]
+            explanations[name]["class_map"] = np.where(stored.voxels < 0, np.nan, stored.voxels)
+    return explanations
 
 
 def _stored_seeds(growing: dict[str, Any]) -> tuple[Seed, ...]:

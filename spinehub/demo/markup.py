@@ -6,7 +6,7 @@ __all__ = ["Markup", "element", "join", "text"]
 
 _TEMPLATE_SIGNS = str.maketrans({"$": "&#36;", "{": "&#123;", "}": "&#125;", "`": "&#96;"})
 """Gradio reads templates as code; these signs are what its two template languages start from."""
-_VOID = {"br", "img"}
+_VOID = {"br", "img", "input"}
 
 
 class Markup(str):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spinehub.demo.cases import LoadedCase, Outcome
+from spinehub.demo.definitions import what
 from spinehub.demo.markup import Markup, element, join
 from spinehub.demo.plots import curve_plot, tolerance_plot
 from spinehub.demo.session import Session
@@ -109,8 +110,8 @@ def tolerance_panel(case: LoadedCase, session: Session) -> str:
     leak = growth.leak_tolerance
     note = f"Suggested: {growth.suggested_tolerance:.3g}. "
     note += "No leak found." if leak is None else f"Above {leak:.3g} the region jumps in size: a leak."
-    line = element("div", element("span", "Volume"), now, class_="sh-pair")
-    return join(line, plot, element("div", note, class_="sh-small"))
+    line = element("div", element("span", "Volume ", what("tolerance")), now, class_="sh-pair")
+    return join(line, plot, element("div", note, " ", what("leak"), class_="sh-small"))
 
 
 def curve_panel(case: LoadedCase) -> str:
@@ -136,7 +137,8 @@ def _legend(outcome: Outcome) -> Markup:
     ]
     if outcome.hot_spot is not None:
         count = outcome.hot_spot.mask.count
-        items.insert(0, element("span", element("i", class_="sh-key sh-key-spot"), f"hot spot, {count} voxels"))
+        key = element("i", class_="sh-key sh-key-spot")
+        items.insert(0, element("span", key, f"hot spot, {count} voxels", what("hot_spot")))
     return element("div", *items, class_="sh-legend")
 
 
@@ -145,20 +147,22 @@ def _figures(document: Mapping[str, Any]) -> list[Markup]:
     for name, parameter in document["parameters"].items():
         title = PARAMETER_NAMES[name]
         if parameter["value"] is None:
-            figures.append(_figure(title, "not available"))
+            figures.append(_figure(title, "not available", name))
             continue
         spread = parameter["uncertainty"]
         after = "" if spread is None else f" ± {number(spread, 0)}"
-        figures.append(_figure(title, f"{number(parameter['value'], 0)}{after} {parameter['unit']}"))
+        figures.append(_figure(title, f"{number(parameter['value'], 0)}{after} {parameter['unit']}", name))
     lesion = document["lesion"]
     volume = lesion["volume_ml"]
-    figures.append(_figure("Volume", f"{number(volume, 2 if volume < 10 else 1)} ml"))
-    figures.append(_figure("Diameters", " × ".join(number(mm, 0) for mm in lesion["diameters_mm"]) + " mm"))
+    figures.append(_figure("Volume", f"{number(volume, 2 if volume < 10 else 1)} ml", "volume"))
+    figures.append(
+        _figure("Diameters", " × ".join(number(mm, 0) for mm in lesion["diameters_mm"]) + " mm", "diameters")
+    )
     return figures
 
 
-def _figure(name: str, value: str) -> Markup:
-    return element("span", element("strong", name), " ", value)
+def _figure(name: str, value: str, define: str) -> Markup:
+    return element("span", element("strong", name), " ", value, " ", what(define))
 
 
 def _definitions(outcome: Outcome) -> Markup:

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from spinehub.demo.cases import Outcome
+from spinehub.demo.definitions import what
 from spinehub.demo.markup import Markup, element, join
+from spinehub.demo.physics_panel import plane_legend
+from spinehub.demo.rule_plots import known_rule, plane_plot, simulated_lesions, tree_plot
 from spinehub.render.prose import number
 from spinehub.render.wording import (
     AGREEMENT_SENTENCE,
@@ -36,7 +39,8 @@ def result_panel(outcome: Outcome | None) -> str:
     outside = [item["message"] for item in document["warnings"] if item["code"] == _OUTSIDE]
     routes, why = document["routes"], outcome.explanations
     answered = any(route["probabilities"] is not None for route in routes)
-    rows = [_route(route, why.get(route["name"], {})) for route in routes]
+    case = _case(document)
+    rows = [_route(route, why.get(route["name"], {}), case) for route in routes]
     table = join(_legend() if answered else None, *rows)
     if outside:
         lead = element("div", *[element("p", message) for message in outside], class_="sh-outside")
@@ -68,7 +72,13 @@ def _legend() -> Markup:
     )
 
 
-def _route(route: Mapping[str, Any], explanation: Mapping[str, Any]) -> Markup:
+def _case(document: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Place of the case on the plane of the rule; None where a parameter is missing."""
+    early, washout = (document["parameters"][name]["value"] for name in ("early_enhancement", "washout"))
+    return None if early is None or washout is None else (early, washout)
+
+
+def _route(route: Mapping[str, Any], explanation: Mapping[str, Any], case: tuple[float, float] | None) -> Markup:
     name = element("span", ROUTE_NAMES[route["name"]], class_="sh-route-name")
     decision = DECISION_NAMES[route["decision"]]
     if route["probabilities"] is None:
@@ -78,8 +88,9 @@ def _route(route: Mapping[str, Any], explanation: Mapping[str, Any]) -> Markup:
     share = route["probabilities"]["metastasis"]
     said = element("span", _said(route["decision"], share), class_="sh-route-said")
     parts = [element("div", name, said, class_="sh-route-head"), _bar(share)]
-    parts.append(_why(route, explanation))
-    return element("div", *parts, class_="sh-route")
+    parts.append(element("div", "", class_="sh-route-prior", aria_live="polite"))
+    parts.append(_why(route, explanation, case))
+    return element("div", *parts, class_="sh-route", data_metastasis=f"{share:.6f}")
 
 
 def _said(decision: str, share: float) -> str:
@@ -100,21 +111,43 @@ def _bar(share: float) -> Markup:
     )  # fmt: skip
 
 
-def _why(route: Mapping[str, Any], explanation: Mapping[str, Any]) -> Markup:
+def _why(route: Mapping[str, Any], explanation: Mapping[str, Any], case: tuple[float, float] | None) -> Markup:
     body: list[Markup] = []
     if route["reason"]:
         body.append(element("p", plain_reason(route["reason"])))
     if explanation.get("path"):
         body.append(element("ol", *[element("li", step) for step in explanation["path"]]))
+        body.append(_rule_drawn((route["model"] or {}).get("id"), case))
     if explanation.get("contributions"):
         body.append(_contributions(explanation["contributions"]))
     if "class_map" in explanation:
-        body.append(element("p", "The class map of this method is in the report under Take it away."))
+        body.append(_class_map(route["name"], explanation))
     model = route["model"] or {}
     if model.get("id"):
-        body.append(element("p", f"Weights: {model['id']}. Probability for equal priors.", class_="sh-small"))
+        text = f"Weights: {model['id']}. Probability for equal priors. "
+        body.append(element("p", text, what("probability"), class_="sh-small"))
+    if route["held_out"]:
+        body.append(element("p", "What an AUC on simulated cases says, and what not. ", what("auc"), class_="sh-small"))
     score = element("span", accuracy_sentence(route["held_out"]))
     return element("details", element("summary", score, element("b", "why?")), *body, class_="sh-why")
+
+
+def _rule_drawn(model_id: str | None, case: tuple[float, float] | None) -> Markup:
+    """Plane and tree of the rule with the case on them."""
+    rule = known_rule(model_id)
+    if rule is None:
+        return Markup("")
+    plane = plane_plot(rule, simulated_lesions(), case)
+    return join(plane, plane_legend(), element("div", tree_plot(rule, case), class_="sh-tree"))
+
+
+def _class_map(name: str, explanation: Mapping[str, Any]) -> Markup:
+    show = element("button", "Show it on the image", type="button", class_="sh-link", data_overlay=f"class_map_{name}")
+    text = "The network colours what it reads as lesion: blue towards metastasis, orange towards a primary tumour. "
+    share = explanation.get("lesion_share")
+    if share is not None:
+        text += f"It reads {100 * share:.0f} % of the region as lesion. "
+    return element("p", text, show)
 
 
 def _contributions(contributions: list[tuple[str, float]]) -> Markup:

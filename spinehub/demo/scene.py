@@ -17,11 +17,11 @@ from spinehub.growing import Growth
 from spinehub.io import write_map, write_series, write_volume
 from spinehub.perfusion import Timing, baseline, body_mask
 from spinehub.render import display_window
-from spinehub.render.wording import MAP_NAMES
+from spinehub.render.wording import MAP_NAMES, ROUTE_NAMES
 from spinehub.series import DynamicSeries, ParametricMap
-from spinehub.volume import Volume
+from spinehub.volume import Grid, Volume
 
-__all__ = ["MAP_LEVELS", "case_info", "inverted_arrival", "map_levels", "shown_frames", "viewer_value"]
+__all__ = ["MAP_LEVELS", "case_info", "inverted_arrival", "map_levels", "region_layers", "shown_frames", "viewer_value"]
 
 MAP_LEVELS = 32767
 """Steps a map is sent in: 1 to this; 0 where the map is not defined."""
@@ -66,6 +66,7 @@ def viewer_value(case: LoadedCase, session: Session, case_folder: Path, folder: 
         Where the files of the case and of the region go.
     """
     image_file, maps_file = _case_files(case, session, case_folder)
+    layers = region_layers(case)
     arrival_file = None
     if case.growth is not None and session.seeds:
         arrival_file = folder / f"arrival-{_name(session.case_key[1:], session.seeds, session.reach_mm)}.nii.gz"
@@ -74,9 +75,37 @@ def viewer_value(case: LoadedCase, session: Session, case_folder: Path, folder: 
     return ViewerValue(
         image=FileData(path=str(image_file)),
         maps=FileData(path=str(maps_file)) if maps_file else None,
+        layers=_layers_file(layers, folder / f"layers-{_name(*session.wanted[1:])}.nii.gz"),
         arrival=FileData(path=str(arrival_file)) if arrival_file else None,
-        info={**case.info, **_region_info(case, session)},
+        info={**case.info, **_region_info(case, session), "layers": [told for _, told in layers]},
     )
+
+
+def region_layers(case: LoadedCase) -> list[tuple[ParametricMap, dict[str, Any]]]:
+    """Maps that belong to the analysed region, and what the browser is told about each: the networks' class maps."""
+    layers = []
+    for name, explanation in (case.outcome.explanations if case.outcome else {}).items():
+        if "class_map" in explanation:
+            values = np.asarray(explanation["class_map"], dtype=np.float32)
+            class_map = ParametricMap(f"class_map_{name}", "", values, case.image.grid)
+            told = {"name": class_map.name, "label": f"{ROUTE_NAMES[name]} class map", "unit": "", "low": 0.0}
+            told |= {"high": 1.0, "colormap": "spinehub-classes", "ends": ["metastasis", "primary"]}
+            layers.append((class_map, told))
+    return layers
+
+
+def _layers_file(layers: list[tuple[ParametricMap, dict[str, Any]]], path: Path) -> FileData | None:
+    if not layers:
+        return None
+    if not path.exists():
+        _write_levels([map_levels(layer, told["low"], told["high"]) for layer, told in layers], layers[0][0].grid, path)
+    return FileData(path=str(path))
+
+
+def _write_levels(levels: list[NDArray[np.float32]], grid: Grid, path: Path) -> None:
+    """Levels of one or more maps as frames; a file of one map holds it twice, since a series has two frames."""
+    frames = np.stack(levels if len(levels) > 1 else levels * 2, axis=-1)
+    write_series(DynamicSeries(frames, grid), path, dtype="int16")
 
 
 def inverted_arrival(growth: Growth) -> ParametricMap:
@@ -133,8 +162,7 @@ def _case_files(case: LoadedCase, session: Session, folder: Path) -> tuple[Path,
         _write_image(case.image, image_file)
     if case.maps and not maps_file.exists():
         levels = [map_levels(case.maps[told["name"]], told["low"], told["high"]) for told in case.info["maps"]]
-        frames = np.stack(levels if len(levels) > 1 else levels * 2, axis=-1)
-        write_series(DynamicSeries(frames, case.image.grid), maps_file, dtype="int16")
+        _write_levels(levels, case.image.grid, maps_file)
     return image_file, maps_file if case.maps else None
 
 

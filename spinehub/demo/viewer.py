@@ -17,7 +17,7 @@ from gradio.data_classes import FileData, GradioModel, ListFiles
 __all__ = ["STATIC", "FileDrop", "NiiViewer", "ViewerValue"]
 
 STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("niivue.umd.js", "page.js", "nifti.js", "paint.js", "controls.js", "viewer.js")
+_SCRIPTS = ("niivue.umd.js", "page.js", "nifti.js", "paint.js", "overlays.js", "controls.js", "viewer.js")
 _ON_LOAD = """
 const events = ['pick', 'unsupported'];
 window.spinehub.mount(element, props, trigger, watch);
@@ -29,6 +29,7 @@ class ViewerValue(GradioModel):
 
     image: FileData | None = None
     maps: FileData | None = None
+    layers: FileData | None = None
     arrival: FileData | None = None
     info: dict[str, Any]
 

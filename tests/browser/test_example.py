@@ -76,6 +76,15 @@ def test_nothing_is_asked_while_browsing(visit: Any) -> None:
     assert not visit.errors
 
 
+def test_colours_of_every_map_are_those_of_its_colour_bar(visit: Any) -> None:
+    offered = visit.evaluate("spinehubViewer.overlays.offered().map((map) => map.name)")
+    assert {"washout", "peak_enhancement", "class_map_unet"} <= set(offered)
+    for name in offered:
+        visit.page.select_option("[data-control=overlay]", name)
+        limits = visit.evaluate("(({cal_min, cal_max}) => [cal_min, cal_max])(spinehubViewer.nv.volumes[1])")
+        assert limits == [0.5, visit.evaluate("spinehubViewer.info.map_levels")]
+
+
 def test_dragging_the_tolerance_moves_the_border_without_a_request(visit: Any) -> None:
     page = visit.page
     slider = page.locator("#sh-tolerance input[type=range]").bounding_box()

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from spinehub.demo.priors import AGES, age_ratios, with_prior
+
 
 def open_tab(visit: Any, name: str) -> None:
     """Go to one of the page's tabs."""
@@ -45,3 +47,31 @@ def test_a_question_mark_opens_its_definition(visit: Any) -> None:
     visit.picture("definitions")
     page.keyboard.press("Escape")
     assert not entry.is_visible()
+
+
+def test_the_prior_dial_moves_what_is_said_and_not_the_bars(visit: Any) -> None:
+    page = visit.page
+    bars = visit.evaluate("[...document.querySelectorAll('.sh-bar-metastasis')].map((bar) => bar.style.width)")
+    shares = visit.evaluate("[...document.querySelectorAll('[data-metastasis]')].map((r) => +r.dataset.metastasis)")
+    before = len(visit.requests)
+    page.locator("#sh-prior").fill("5")
+    page.locator("#sh-age").fill("20")
+    said = page.locator(".sh-route-prior").all_inner_texts()
+    ratio = age_ratios()[AGES.index(20)]
+    assert said == [f"with your prior: {with_prior(share, 5, ratio):.2f} metastasis" for share in shares]
+    assert [url for url in visit.requests[before:] if "heartbeat" not in url] == []
+    visit.picture("prior")
+    assert bars == visit.evaluate("[...document.querySelectorAll('.sh-bar-metastasis')].map((bar) => bar.style.width)")
+    page.locator("#sh-age").fill("")
+    page.locator("#sh-prior").fill("50")
+    assert set(page.locator(".sh-route-prior").all_inner_texts()) == {""}
+
+
+def test_the_class_map_lies_over_the_image(visit: Any) -> None:
+    page = visit.page
+    page.locator(".sh-route", has_text="U-Net").locator("summary").click()
+    page.click("[data-overlay=class_map_unet]")
+    assert page.locator("[data-control=overlay]").input_value() == "class_map_unet"
+    assert "U-Net" in page.locator(".sh-colourbar").inner_text()
+    assert visit.evaluate("spinehubViewer.overlays.shown.kind") == "layers"
+    visit.picture("class-map")

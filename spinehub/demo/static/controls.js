@@ -9,7 +9,6 @@
       this.viewer = viewer;
       this.canvas = canvas;
       this.root = viewer.element.querySelector(".sh-viewer");
-      this.map = null;
       this.wheel = 0;
       this.timer = null;
       this.root.addEventListener("click", (event) => this.onButton(event));
@@ -144,11 +143,9 @@
       if (name === "frame") { this.stopCine(); viewer.setFrame(Number(value)); }
       if (name === "window") this.applyPreset(value);
       if (name === "overlay") {
-        this.map = viewer.showMap(value, Number(this.control("opacity").value));
-        this.showColourBar();
-        this.readout();
+        this.showOverlay(value);
       }
-      if (name === "opacity") viewer.setMapOpacity(Number(value));
+      if (name === "opacity") viewer.overlays.setOpacity(Number(value));
     }
 
     applyPreset(name) {
@@ -188,17 +185,31 @@
       this.showFrame(); this.showWindow(); this.showPressed(); this.readout();
     }
 
-    /* A new case has other maps: offer these, and show none until one is chosen. */
-    offerMaps(maps) {
-      const options = [["", "none"], ...maps.map((map) => [map.name, map.label])].map(([value, text]) => {
+    /* A new case is seen as it comes: its own window, no overlay. */
+    forgetCase() {
+      this.control("window").value = "auto";
+      this.offerOverlays();
+    }
+
+    /* Other overlays are on offer; one that was chosen stays chosen, and comes back with the next answer. */
+    offerOverlays() {
+      const { overlays } = this.viewer, offered = overlays.offered();
+      const options = [["", "none"], ...offered.map((map) => [map.name, map.label])].map(([value, text]) => {
         const option = document.createElement("option");
         option.value = value; option.textContent = text;
         return option;
       });
       this.control("overlay").replaceChildren(...options);
-      this.control("window").value = "auto";
-      this.map = null;
+      if (overlays.shown) this.control("overlay").value = overlays.shown.name;
+      else if (overlays.wanted) this.showOverlay(overlays.wanted);
       this.showColourBar();
+    }
+
+    showOverlay(name) {
+      const shown = this.viewer.overlays.show(name, Number(this.control("opacity").value));
+      this.control("overlay").value = shown ? shown.name : "";
+      this.showColourBar();
+      this.readout();
     }
 
     showPressed() {
@@ -229,17 +240,19 @@
 
     showColourBar() {
       const bar = this.root.querySelector(".sh-colourbar");
-      bar.hidden = !this.map;
-      if (!this.map) return;
-      const { map } = this, unit = map.unit ? ` ${map.unit}` : "";
+      const map = this.viewer.overlays.shown;
+      bar.hidden = !map;
+      if (!map) return;
+      const unit = map.unit ? ` ${map.unit}` : "";
       const lut = this.viewer.nv.colormap(map.colormap), ctx = bar.querySelector("canvas").getContext("2d");
       const strip = ctx.createImageData(256, 1);
       strip.data.set(lut.slice(0, 1024));
       for (let n = 3; n < 1024; n += 4) strip.data[n] = 255;
       ctx.putImageData(strip, 0, 0);
       this.write("map", map.label);
-      this.write("map-low", `${Number(map.low.toPrecision(3))}${unit}`);
-      this.write("map-high", `${Number(map.high.toPrecision(3))}${unit}`);
+      const [low, high] = map.ends || [map.low, map.high].map((end) => `${Number(end.toPrecision(3))}${unit}`);
+      this.write("map-low", low);
+      this.write("map-high", high);
     }
 
     readout() {
@@ -251,9 +264,10 @@
       const place = mm.map((x) => (Math.round(10 * x) / 10 || 0).toFixed(1)).join(", ");
       let text = `voxel ${index.join(", ")} · ${place} mm · `;
       text += `${viewer.subtracting ? "difference" : "signal"} ${Number(signal.toPrecision(4))}`;
-      if (this.map) {
-        const value = viewer.mapValue(this.map, index), unit = this.map.unit ? ` ${this.map.unit}` : "";
-        text += ` · ${this.map.label} ${value === null ? "not defined" : Number(value.toPrecision(3)) + unit}`;
+      const map = viewer.overlays.shown;
+      if (map) {
+        const value = viewer.overlays.value(index), unit = map.unit ? ` ${map.unit}` : "";
+        text += ` · ${map.label} ${value === null ? "not defined" : Number(value.toPrecision(3)) + unit}`;
       }
       this.write("readout", text);
     }

@@ -26,6 +26,50 @@
     if (event.target.matches("dialog.sh-dialog")) event.target.close();
   });
 
+  /* The prior dial: odds for equal priors times the odds of the prior; what the methods said stays as it is. */
+  const PRIORS_EQUAL = 50;
+
+  function ageRatio() {
+    const box = document.getElementById("sh-age");
+    if (!box || box.value === "") return 1;
+    return JSON.parse(box.dataset.ratios)[Math.round(Number(box.value)) - Number(box.dataset.first)] ?? NaN;
+  }
+
+  function applyPrior() {
+    const dial = document.getElementById("sh-prior");
+    if (!dial) return;
+    const share = Number(dial.value), ratio = ageRatio(), note = document.getElementById("sh-age-note");
+    const write = (node, text) => { if (node && node.textContent !== text) node.textContent = text; };
+    write(document.getElementById("sh-prior-now"), dial.value);
+    const factor = ratio < 1 ? `${(1 / ratio).toPrecision(2)} times rarer` : `${ratio.toPrecision(2)} times commoner`;
+    let said = ratio === 1 ? "" : `By published ages ${factor} in primary tumours than in metastases.`;
+    if (Number.isNaN(ratio)) said = "Ages are known from 10 to 88 years.";
+    write(note, said);
+    for (const route of document.querySelectorAll(".sh-route[data-metastasis]")) {
+      const p = Number(route.dataset.metastasis), moved = share !== PRIORS_EQUAL || ratio !== 1;
+      const after = (p * (100 - share)) / (p * (100 - share) + (1 - p) * share * ratio);
+      const text = moved && !Number.isNaN(after) ? `with your prior: ${after.toFixed(2)} metastasis` : "";
+      write(route.querySelector(".sh-route-prior"), text);
+    }
+  }
+
+  document.addEventListener("input", (event) => { if (event.target.matches("#sh-prior, #sh-age")) applyPrior(); });
+  let watched = null;
+  new MutationObserver(() => {
+    const result = document.getElementById("sh-result");
+    if (!result || result === watched) return;
+    watched = result;
+    new MutationObserver(applyPrior).observe(result, { childList: true, subtree: true });
+    applyPrior();
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
+  document.addEventListener("click", (event) => {
+    const overlay = event.target.closest("[data-overlay]")?.dataset.overlay;
+    if (!overlay) return;
+    window.spinehubViewer?.controls.showOverlay(overlay);
+    document.getElementById("sh-viewer")?.scrollIntoView({ block: "nearest" });
+  });
+
   document.addEventListener("spinehub:tolerance", (event) => {
     const { tolerance, volume_ml: volume, grown } = event.detail;
     const now = document.getElementById("sh-volume-now"), mark = document.getElementById("sh-tolerance-mark");

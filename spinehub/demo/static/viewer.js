@@ -14,11 +14,6 @@
     backColor: [0, 0, 0, 1], show3Dcrosshair: false, isAntiAlias: false, loadingText: "",
   };
 
-  /* Purple below zero, green above: told apart with every kind of colour vision, and not the colours of the classes. */
-  const DIVERGING = {
-    R: [118, 118, 235, 27], G: [42, 42, 235, 120], B: [131, 131, 235, 55], A: [0, 128, 128, 128], I: [0, 1, 128, 255],
-  };
-
   class Viewer {
     constructor(element, trigger) {
       this.element = element;
@@ -34,7 +29,7 @@
       this.fill = false;
       this.rendering = false;
       this.subtracting = false;
-      this.shown = { image: null, maps: null, arrival: null, revision: null };
+      this.shown = { image: null, arrival: null, revision: null };
       this.queue = Promise.resolve();
     }
 
@@ -42,7 +37,8 @@
       const canvas = this.element.querySelector(".sh-gl");
       this.nv = new window.niivue.Niivue(OPTIONS);
       await this.nv.attachToCanvas(canvas);
-      this.nv.addColormap("spinehub-diverging", DIVERGING);
+      this.overlays = new NS.Overlays(this);
+      this.overlays.start();
       const draw = this.nv.drawScene.bind(this.nv);
       this.nv.drawScene = () => { const text = draw(); NS.paint(this); return text; };
       this.nv.onLocationChange = () => this.controls.readout();
@@ -67,7 +63,8 @@
         this.message("");
       }
       this.info = value.info;
-      if (url(value.maps) !== this.shown.maps) await this.loadMaps(url(value.maps));
+      const urls = { maps: url(value.maps), layers: url(value.layers) };
+      if (await this.overlays.follow(urls)) this.controls.offerOverlays();
       if (url(value.arrival) !== this.shown.arrival) await this.loadArrival(url(value.arrival));
       this.placeSeeds(this.info.seeds);
       if (this.info.revision !== this.shown.revision) {
@@ -86,9 +83,9 @@
       this.nv.closeDrawing();
       const [low, high] = this.info.window;
       await this.nv.loadVolumes([{ url, name: "image.nii.gz", colormap: "gray", cal_min: low, cal_max: high }]);
-      this.shown = { image: url, maps: null, arrival: null, revision: null };
-      this.maps = null;
-      this.controls.offerMaps([]);
+      this.shown = { image: url, arrival: null, revision: null };
+      this.overlays.clear();
+      this.controls.forgetCase();
       this.order = NS.rasOrder(this.volume);
       this.nv.setDrawColormap({ R: [0, 242], G: [0, 169], B: [0, 59], A: [0, 255], I: [0, 1], labels: ["", "mask"] });
       this.nv.createEmptyDrawing();
@@ -99,13 +96,6 @@
       const middle = Math.min(this.info.first_frame, this.frameCount - 1);
       if (middle > 0) this.nv.setFrame4D(this.volume.id, middle);
       this.nv.drawScene();
-    }
-
-    async loadMaps(url) {
-      if (this.maps && this.nv.volumes.includes(this.maps)) this.nv.removeVolume(this.maps);
-      this.maps = url ? await window.niivue.NVImage.loadFromUrl({ url, name: "maps.nii.gz", opacity: 0.6 }) : null;
-      this.shown.maps = url;
-      this.controls.offerMaps(this.maps ? this.info.maps : []);
     }
 
     async loadArrival(url) {
@@ -235,31 +225,6 @@
       this.subtracting = on;
       this.resetWindow();
       this.controls.readout();
-    }
-
-    showMap(name, opacity) {
-      const place = this.info.maps.findIndex((map) => map.name === name);
-      if (this.maps && this.nv.volumes.includes(this.maps)) this.nv.removeVolume(this.maps);
-      if (!this.maps || place < 0) return null;
-      const map = this.info.maps[place];
-      Object.assign(this.maps, { cal_min: 0.5, cal_max: this.info.map_levels, opacity, frame4D: place });
-      this.maps.colormap = map.colormap;
-      this.nv.addVolume(this.maps);
-      return map;
-    }
-
-    setMapOpacity(opacity) {
-      const place = this.nv.volumes.indexOf(this.maps);
-      if (place > 0) { this.maps.opacity = opacity; this.nv.updateGLVolume(); }
-    }
-
-    /* Value of the shown map at the crosshair, or null where it has none. */
-    mapValue(map, index) {
-      const [i, j, k] = index, [ni, nj] = this.info.shape;
-      const place = this.info.maps.findIndex((one) => one.name === map.name) * this.maps.nVox3D + i + ni * (j + nj * k);
-      const level = this.maps.img[place] * (this.maps.hdr.scl_slope || 1) + this.maps.hdr.scl_inter;
-      if (level < 0.5) return null;
-      return map.low + ((level - 1) / (this.info.map_levels - 1)) * (map.high - map.low);
     }
 
     setRendering(on) { this.rendering = on; this.arrange(); }
