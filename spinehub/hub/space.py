@@ -23,6 +23,7 @@ _FILES = ("app.py", "requirements.txt", "README.md", "CHANGELOG.md", "CONTRIBUTI
 _FOLDERS = ("docs", "model_cards", "spinehub")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.pyi", ".*")
 _APP = "spinehub/__init__.py"
+_STARTS = "from spinehub.demo import launch\n"
 _NEUTRAL = {".gitattributes", "README.md"}
 
 _ON_PROCESSORS = """
@@ -101,6 +102,12 @@ def build_space(folder: Path, *, organisation: str | None = None, zero_gpu: bool
     readme = folder / "README.md"
     text = front_matter(published, zero_gpu=zero_gpu) + "\n" + readme.read_text(encoding="utf-8")
     readme.write_text(text, encoding="utf-8")
+    if zero_gpu:  # a Space on such hardware must name a function that borrows before it serves
+        app = folder / "app.py"
+        text = app.read_text(encoding="utf-8")
+        app.write_text(
+            text.replace(_STARTS, f"import spinehub.models.zero_gpu  # noqa: F401\n{_STARTS}"), encoding="utf-8"
+        )
     with (folder / "requirements.txt").open("a", encoding="utf-8") as requirements:
         requirements.write(_ON_ZERO_GPU if zero_gpu else _ON_PROCESSORS)
     return folder

@@ -14,6 +14,7 @@ from spinehub.inputs import PreprocessingSpec, SliceStack, mask_slices
 from spinehub.models.calibration import Answer, log_odds
 from spinehub.models.folder import section_of
 from spinehub.models.network import NetworkModel, NetworkResult, checked_name, load_strictly, read_spec, use_device
+from spinehub.models.zero_gpu import run_network
 from spinehub.perfusion import Timing
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Mask, Volume
@@ -201,7 +202,9 @@ class LesionClassifier(NetworkModel):
     def _run(self, stack: SliceStack, inside: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         self.check_stack(stack)
         chosen = largest_slices(inside.sum(axis=(1, 2)), self.slices)
-        return self.run(np.concatenate([stack.values[chosen], inside[chosen, None]], axis=1))
+        slices = np.concatenate([stack.values[chosen], inside[chosen, None]], axis=1)
+        probabilities, activations = run_network(self, slices)
+        return probabilities, activations
 
     def side_tensors(self) -> dict[str, NDArray[Any]]:
         """Pooling head and domain."""

@@ -17,6 +17,7 @@ from spinehub.inputs import PreprocessingSpec, SliceStack, make_stack
 from spinehub.models.activations import ActivationSpace
 from spinehub.models.calibration import Answer, Calibration
 from spinehub.models.folder import FORMAT_VERSION
+from spinehub.models.zero_gpu import is_zero_gpu
 from spinehub.perfusion import Timing
 from spinehub.series import DynamicSeries, ParametricMap, Regime
 from spinehub.volume import Mask, Volume
@@ -54,7 +55,9 @@ class NetworkResult:
 
 
 def use_device() -> torch.device:
-    """A GPU where there is one, else the CPU."""
+    """A GPU where there is one, else the CPU; also with a GPU that is only borrowed."""
+    if is_zero_gpu():
+        return torch.device("cpu")
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -14,6 +14,7 @@ from spinehub.inputs import PreprocessingSpec, SliceStack, mask_slices
 from spinehub.models.calibration import Answer, log_odds
 from spinehub.models.folder import section_of
 from spinehub.models.network import NetworkModel, NetworkResult, checked_name, load_strictly, read_spec, use_device
+from spinehub.models.zero_gpu import run_network
 from spinehub.perfusion import Timing
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Mask, Volume
@@ -214,7 +215,8 @@ class LesionSegmenter(NetworkModel):
 
     def _run(self, stack: SliceStack) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         self.check_stack(stack)
-        return self.run(stack.values)
+        softmax, activations = run_network(self, stack.values)
+        return softmax, activations
 
     def to_config(self) -> dict[str, Any]:
         """Content of ``config.json``: arguments of ``smp.Unet``, as stock smp reads them, and our part."""

@@ -89,6 +89,11 @@ def test_requirements_get_what_only_the_space_needs(built: Path, tmp_path: Path)
     added = (tmp_path / "zero" / "requirements.txt").read_text().removeprefix(own)
     names = {Requirement(line).name for line in added.splitlines() if line and not line.startswith("#")}
     assert names == {"spaces", "torch"}
+    lines = (tmp_path / "zero" / "app.py").read_text().splitlines()
+    assert lines.index("import spinehub.models.zero_gpu  # noqa: F401") < lines.index(
+        "from spinehub.demo import launch"
+    )
+    assert (built / "app.py").read_text() == (ROOT / "app.py").read_text()
 
 
 def test_a_dry_run_needs_no_network_and_shows_everything(built: Path) -> None:
