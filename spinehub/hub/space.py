@@ -27,7 +27,7 @@ _STARTS = "from spinehub.demo import launch\n"
 _NEUTRAL = {".gitattributes", "README.md"}
 
 _ON_PROCESSORS = """
-# Only for the Space: torch without CUDA, which is a tenth of the size.
+# Only for the Space: torch without CUDA, which there is no use for.
 --extra-index-url https://download.pytorch.org/whl/cpu
 """
 _ON_ZERO_GPU = """

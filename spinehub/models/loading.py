@@ -69,7 +69,7 @@ def from_pretrained(
     ----------
     model_id
         A name (one of :data:`EMBEDDED`), a local folder, or a Hub repository ``organisation/name``, also
-        ``organisation/name@revision``.
+        ``organisation/name@revision``. A ``Path`` always means a folder.
     revision
         Branch, tag or commit of a Hub repository. A full commit that is in the cache is loaded without any request.
     organisation

@@ -100,7 +100,7 @@ def locate(
         If there is nothing of that name.
     """
     text = str(model_id)
-    if text in EMBEDDED:
+    if text in EMBEDDED and not isinstance(model_id, Path):  # a path always means a folder
         return _named(text, revision, organisation, offline)
     if organisation is not None:
         raise InvalidArgumentError(f"organisation goes with one of the names {', '.join(EMBEDDED)}, got {text!r}")

@@ -1,12 +1,13 @@
 """Publishing to and loading from an imitation of the Hub: the same model comes back, at the tag and at the commit."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from spinehub.models import from_pretrained
+from spinehub.models import LesionClassifier, LesionSegmenter, from_pretrained
 from spinehub.models.folder import read_config
 
 Elsewhere = Callable[..., dict[str, Any]]
@@ -137,3 +138,13 @@ def test_publishing_again(
     )
     assert elsewhere(tmp_path, script)["link"] == said[1]
     assert len(hub.sent) == sent, "nothing has changed, nothing is sent"
+
+
+def test_no_constructor_fetches_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a constructor asked the network for something")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert LesionSegmenter.create().to_config()["encoder_weights"] is None
+    LesionClassifier.create(architecture="resnet10t")

@@ -12,7 +12,7 @@ import pytest
 
 from spinehub.cli import main
 from spinehub.errors import InvalidArgumentError, ModelError
-from spinehub.hub import download_models, list_models, verify_models
+from spinehub.hub import download_models, list_models, publish, verify_models
 from spinehub.models import EMBEDDED, WeightsNotInstalledError, from_pretrained, registry, save_embedded, sources
 from spinehub.models.folder import model_digest, read_config
 from spinehub.models.registry import Published, Registered, read_registry, write_registry
@@ -194,6 +194,16 @@ def test_the_registry_leads_to_a_pinned_commit(
     write_registry(models | {"hotspot-dce": replace(entry, hub=Published("me/pinned", commit, "0" * 64))})
     said = elsewhere(tmp_path, f"{head}\n        tell(said=error(from_pretrained, 'hotspot-dce'))")["said"]
     assert "is not the model the registry names" in said
+
+
+def test_a_path_means_a_folder_whatever_its_name(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folders["hotspot"], tmp_path / "unet-dce")
+    monkeypatch.chdir(tmp_path)
+    assert from_pretrained(Path("unet-dce")).sha256 == from_pretrained(folders["hotspot"]).sha256
+    assert "hotspot" not in str(from_pretrained("unet-dce").to_config())
+    assert "Two-parameter rule" in publish("unet-dce", "me/rule", dry_run=True)
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"format": "spinehub-registry/2", "models": {}}'])
