@@ -5,5 +5,6 @@ from spinehub.growing.grow import grow
 from spinehub.growing.growth import GrowingWarning, Growth
 from spinehub.growing.leak import Leak
 from spinehub.growing.limits import Limits
+from spinehub.growing.path import GrowthPath, path_to
 
-__all__ = ["GrowingWarning", "Growth", "Leak", "Limits", "cut_at_neck", "grow"]
+__all__ = ["GrowingWarning", "Growth", "GrowthPath", "Leak", "Limits", "cut_at_neck", "grow", "path_to"]

@@ -108,9 +108,20 @@ def grow(
             suggested = suggest_tolerance(before, evidence, grid.spacing_mm)
     whole = np.full(grid.shape, np.inf, dtype=np.float32)
     whole[part] = arrival
-    arrival_map = ParametricMap("arrival", "mm", whole, grid)
-    jump = None if leak is None else leak.tolerance
-    return Growth(arrival_map, tuple(seeds), float(reach_mm), suggested, jump, leak, limits, within_slice, warning)
+    domain = np.zeros(grid.shape, dtype=bool)
+    domain[part] = within
+    return Growth(
+        ParametricMap("arrival", "mm", whole, grid),
+        tuple(seeds),
+        float(reach_mm),
+        suggested,
+        leak_tolerance=None if leak is None else leak.tolerance,
+        leak=leak,
+        limits=limits,
+        within_slice=within_slice,
+        domain=Mask(domain, grid),
+        warning=warning,
+    )
 
 
 def _grown(

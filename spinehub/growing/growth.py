@@ -44,6 +44,8 @@ class Growth:
         Limits of the growing besides its reach.
     within_slice
         Whether it stayed in the acquired slices of the foreground seeds.
+    domain
+        Voxels within reach and limits that have a value: where the front may go. None where that is not known.
     warning
         Why the region is the seeds alone, in one sentence; None where it was found.
     """
@@ -56,6 +58,7 @@ class Growth:
     leak: Leak | None = None
     limits: Limits = field(default_factory=Limits)
     within_slice: bool = False
+    domain: Mask | None = None
     warning: str | None = None
 
     def mask(self, tolerance: float) -> Mask:

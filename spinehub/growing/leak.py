@@ -22,10 +22,11 @@ _LATE = 0.4
 _NARROW = 0.5
 """A neck is at most this much of the widest section on either side and of a ball of the volume behind it."""
 _THIN = 0.15
-"""The same inside the suggested region, where the evidence speaks for what lies behind: lesions have waists."""
+"""The same inside the suggested region, where the evidence speaks for what lies behind: lesions have waists. There,
+what lies behind is also no larger than what lies before."""
 _BEHIND = 0.2
 """What lies behind a neck is at least this share of what lies before it (less is a bay of the border), and the other
-way round (else the neck is at the seed)."""
+way round (less is a neck at the seed)."""
 _ALIKE = 1.5
 _PLATE_MARGIN_MM = 5.0
 _WELL_BEFORE = 0.8
@@ -112,9 +113,9 @@ def find_leak(
         for tolerance, late in _levels(field, suggested):
             region = arrival <= np.float32(tolerance)
             if tolerance == suggested:
-                neck = _neck(field, region, late, _THIN)
+                neck = _neck(field, region, late, _THIN, 1.0)
             else:  # grown beyond its size the region has a shell of unlikely voxels, which would hide the neck
-                neck = _neck(field, region & likely, late, _NARROW)
+                neck = _neck(field, region & likely, late, _NARROW, _BEHIND)
             if neck is not None:
                 return _leak(field, neck, after=tolerance)
     return _jump(field, suggested)
@@ -131,8 +132,12 @@ def _levels(field: _Field, suggested: float) -> Iterator[tuple[float, float]]:
         yield float(reached[larger - 1]), float(reached[int((1.0 - _LATE) * larger)])
 
 
-def _neck(field: _Field, region: NDArray[np.bool_], late: float, most: float) -> Section | None:
-    """Narrowest section of a region on the way to what it reached last, where it is a neck."""
+def _neck(field: _Field, region: NDArray[np.bool_], late: float, most: float, least: float) -> Section | None:
+    """Narrowest section of a region on the way to what it reached last, where it is a neck.
+
+    It is at most the share `most` of what it is compared with, and what was reached before it at least the share
+    `least` of what lies behind.
+    """
     way = _way_to_latest(field.arrival, region & field.likely & (field.arrival > np.float32(late)))
     sections = sections_across(region, way, field.grid.spacing_mm, np.arange(len(way)))
     areas = np.array([section.area_mm2 for section in sections])
@@ -145,7 +150,7 @@ def _neck(field: _Field, region: NDArray[np.bool_], late: float, most: float) ->
     section = sections[far_end]
     first = int(np.count_nonzero(field.likely & (field.arrival < field.arrival[section.centre])))
     near, far = _parted(field, region, section)
-    if min(first, near, far) < _BEHIND * max(near, far):
+    if min(first, near) < least * far or far < _BEHIND * near:
         return None
     return section if section.area_mm2 <= most * _ball_section(far * field.voxel_mm3) else None
 
