@@ -19,18 +19,36 @@ _SIZES = (1.25, 2.0, 4.0)
 """The region is looked at as suggested, and grown until its likely voxels are these multiples of their number."""
 _LATE = 0.4
 """What leaks comes last: only this share of the likely voxels is followed back."""
-_NARROW = 0.5
-"""A neck is at most this much of the widest section on either side and of a ball of the volume behind it."""
-_THIN = 0.15
-"""The same inside the suggested region, where the evidence speaks for what lies behind: lesions have waists. There,
-what lies behind is also no larger than what lies before."""
 _BEHIND = 0.2
-"""What lies behind a neck is at least this share of what lies before it (less is a bay of the border), and the other
-way round (less is a neck at the seed)."""
+"""What lies behind a neck is at least this share of what lies before it; less is a bay of the border."""
 _ALIKE = 1.5
 _PLATE_MARGIN_MM = 5.0
 _WELL_BEFORE = 0.8
 """What was reached before this share of the neck's arrival belongs to the lesion: no plate cuts it."""
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """When a narrow section is a neck.
+
+    Parameters
+    ----------
+    narrow
+        Its area is at most this share of the widest section on either side and of a ball of the volume behind it.
+    before
+        What lies before it is at least this multiple of what lies behind it (else the neck is at the seed).
+    filled
+        At least this share of what lies before it was reached before it.
+    """
+
+    narrow: float
+    before: float
+    filled: float
+
+
+_BEYOND = _Rule(narrow=0.5, before=0.2, filled=0.2)
+_INSIDE = _Rule(narrow=0.15, before=1.0, filled=0.8)
+"""Inside the suggested region the evidence speaks for what lies behind, and lesions have waists."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +131,10 @@ def find_leak(
         for tolerance, late in _levels(field, suggested):
             region = arrival <= np.float32(tolerance)
             if tolerance == suggested:
-                neck = _neck(field, region, late, _THIN, 1.0)
+                neck = _neck(field, region, late, _INSIDE)
             else:  # grown beyond its size the region has a shell of unlikely voxels, which would hide the neck
-                neck = _neck(field, region & likely, late, _NARROW, _BEHIND)
-            if neck is not None:
+                neck = _neck(field, region & likely, late, _BEYOND)
+            if neck is not None and (tolerance == suggested or arrival[neck.centre] > np.float32(suggested)):
                 return _leak(field, neck, after=tolerance)
     return _jump(field, suggested)
 
@@ -132,12 +150,8 @@ def _levels(field: _Field, suggested: float) -> Iterator[tuple[float, float]]:
         yield float(reached[larger - 1]), float(reached[int((1.0 - _LATE) * larger)])
 
 
-def _neck(field: _Field, region: NDArray[np.bool_], late: float, most: float, least: float) -> Section | None:
-    """Narrowest section of a region on the way to what it reached last, where it is a neck.
-
-    It is at most the share `most` of what it is compared with, and what was reached before it at least the share
-    `least` of what lies behind.
-    """
+def _neck(field: _Field, region: NDArray[np.bool_], late: float, rule: _Rule) -> Section | None:
+    """Narrowest section of a region on the way to what it reached last, where it is a neck."""
     way = _way_to_latest(field.arrival, region & field.likely & (field.arrival > np.float32(late)))
     sections = sections_across(region, way, field.grid.spacing_mm, np.arange(len(way)))
     areas = np.array([section.area_mm2 for section in sections])
@@ -145,14 +159,14 @@ def _neck(field: _Field, region: NDArray[np.bool_], late: float, most: float, le
     narrow = areas / np.minimum(before, behind)
     # Along a neck the area hardly changes: its far end is where the region is about to leak.
     far_end = int(np.flatnonzero(narrow <= _ALIKE * narrow.min())[-1])
-    if narrow[far_end] > most:
+    if narrow[far_end] > rule.narrow:
         return None
     section = sections[far_end]
-    first = int(np.count_nonzero(field.likely & (field.arrival < field.arrival[section.centre])))
     near, far = _parted(field, region, section)
-    if min(first, near) < least * far or far < _BEHIND * near:
+    first = int(np.count_nonzero(region & (field.arrival < field.arrival[section.centre])))
+    if first < rule.filled * near or near < rule.before * far or far < _BEHIND * near:
         return None
-    return section if section.area_mm2 <= most * _ball_section(far * field.voxel_mm3) else None
+    return section if section.area_mm2 <= rule.narrow * _ball_section(far * field.voxel_mm3) else None
 
 
 def _way_to_latest(arrival: NDArray[np.float32], latest: NDArray[np.bool_]) -> list[Index]:
