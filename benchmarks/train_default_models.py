@@ -1,49 +1,105 @@
 """Make the weights that come with spinehub, from seeds: simulate, train, evaluate, embed, write the cards.
 
-    python benchmarks/train_default_models.py --work runs/defaults
+    python benchmarks/train_default_models.py --work runs/defaults --embed
 
-Every step is skipped where its result is there, so an interrupted run goes on. With the defaults this takes about two
-hours on two CPU cores. `--embed` then replaces what lies in ``spinehub/pretrained`` and ``model_cards``.
+Every step is skipped where its result is there, so an interrupted run goes on. `--embed` replaces what lies in
+``spinehub/pretrained`` and ``model_cards``. The seconds of each step are printed and kept in ``seconds.json``.
 """
 
 import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from spinehub.cards import render_folder
 from spinehub.cohort import generate_cohort
+from spinehub.dataset import PreparationPlan, prepare_cohort
 from spinehub.evaluation import evaluate_cohort
+from spinehub.inputs import PreprocessingSpec
+from spinehub.io import read_cohort
 from spinehub.models import from_pretrained
+from spinehub.models.classifier import CROP
 from spinehub.models.loading import save_embedded
-from spinehub.training import train_route
+from spinehub.training import train_route, train_stack
+from spinehub.training.plan import Route
 
 ROOT = Path(__file__).parents[1]
-NAMES = {"hotspot": "hotspot-dce", "radiomics": "radiomics-dce", "unet": "unet-dce"}
-TRAINING_SEED, TRAINING_CASES = 1, 640
-EVALUATION_SEED, EVALUATION_CASES = 9001, 90
+NAMES: dict[Route, str] = {
+    "hotspot": "hotspot-dce",
+    "radiomics": "radiomics-dce",
+    "unet": "unet-dce",
+    "inception_resnet": "inception-resnet-v2-dce",
+}
+TRAINING_SEED, EVALUATION_SEED = 1, 9001
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train, evaluate and embed the default models.")
-    parser.add_argument("--work", type=Path, required=True, help="folder for cohorts, prepared cases and models")
-    parser.add_argument("--minutes", type=float, default=27.0, help="budget of the U-Net's fit")
-    parser.add_argument("--cases", type=int, default=TRAINING_CASES)
-    parser.add_argument("--evaluation-cases", type=int, default=EVALUATION_CASES)
-    parser.add_argument("--embed", action="store_true", help="replace spinehub/pretrained and model_cards")
-    options = parser.parse_args()
+    options = _options()
     work: Path = options.work
-    generate_cohort(work / "train", options.cases, TRAINING_SEED, workers=2)
-    generate_cohort(work / "test", options.evaluation_cases, EVALUATION_SEED, workers=2)
-    for route, name in NAMES.items():
-        minutes = options.minutes if route == "unet" else None
-        train_route(route, work / "train", work / name, minutes=minutes, prepared=work / "prepared")  # type: ignore[arg-type]
-        print(f"trained {route}")
-    evaluate_cohort(work / "test", work / "evaluation", {route: str(work / name) for route, name in NAMES.items()})
+    routes: list[Route] = options.routes
+    models = {route: work / NAMES[route] for route in routes}
+    with _timed(work, "simulate"):
+        generate_cohort(work / "train", options.cases, TRAINING_SEED, workers=options.workers)
+        generate_cohort(work / "test", options.evaluation_cases, EVALUATION_SEED, workers=options.workers)
+    with _timed(work, "prepare"):
+        specs: dict[str, PreprocessingSpec] = {"unet": PreprocessingSpec(), "inception_resnet": CROP}
+        plan = PreparationPlan({route: specs[route] for route in routes if route in specs}, tabular=True)
+        prepare_cohort(read_cohort(work / "train"), plan, work / "prepared", workers=options.workers)
+    for route in routes:
+        with _timed(work, f"train {route}"):
+            _train(route, work, options)
+    stack = None
+    if len(routes) > 1 and options.cases >= 200:
+        stack = train_stack(models, work / "stacked")
+    with _timed(work, "evaluate"):
+        given = {route: str(folder) for route, folder in models.items()}
+        evaluate_cohort(work / "test", work / "evaluation", given, stack=stack, workers=options.workers)
     print((work / "evaluation" / "summary.md").read_text(encoding="utf-8"))
     if options.embed:
-        for name in NAMES.values():
-            folder = save_embedded(from_pretrained(work / name), ROOT / "spinehub" / "pretrained" / name)
-            (ROOT / "model_cards" / f"{name}.md").write_text(render_folder(folder), encoding="utf-8")
-            print(f"embedded {name}")
+        _embed(routes, models)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train, evaluate and embed the default models.")
+    parser.add_argument("--work", type=Path, required=True, help="folder for cohorts, prepared cases and models")
+    parser.add_argument("--minutes", type=float, default=15.0, help="budget of each network's fit")
+    parser.add_argument("--cases", type=int, default=500, help="cases to train on")
+    parser.add_argument("--evaluation-cases", type=int, default=100, help="cases to score on, of another seed")
+    parser.add_argument("--routes", nargs="+", choices=list(NAMES), default=["hotspot", "radiomics", "unet"])
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--embed", action="store_true", help="replace spinehub/pretrained and model_cards")
+    return parser.parse_args()
+
+
+def _train(route: Route, work: Path, options: argparse.Namespace) -> None:
+    folder = work / NAMES[route]
+    finished = folder / "training" / "held_out.json"
+    if finished.is_file() and (folder / "config.json").is_file():
+        return
+    minutes = options.minutes if route in ("unet", "inception_resnet") else None
+    train_route(route, work / "train", folder, minutes=minutes, prepared=work / "prepared", workers=options.workers)
+
+
+def _embed(routes: list[Route], models: dict[Route, Path]) -> None:
+    for route in routes:
+        folder = save_embedded(from_pretrained(models[route]), ROOT / "spinehub" / "pretrained" / NAMES[route])
+        (ROOT / "model_cards" / f"{NAMES[route]}.md").write_text(render_folder(folder), encoding="utf-8")
+        print(f"embedded {NAMES[route]}")
+
+
+@contextmanager
+def _timed(work: Path, step: str) -> Iterator[None]:
+    """Print and keep how long a step took; a step that was there already takes no time and keeps its figure."""
+    path = work / "seconds.json"
+    work.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    yield
+    seconds = json.loads(path.read_text()) if path.is_file() else {}
+    seconds[step] = round(max(seconds.get(step, 0.0), time.monotonic() - started), 1)
+    path.write_text(json.dumps(seconds, indent=2))
+    print(f"{step}: {seconds[step]:.0f} s")
 
 
 if __name__ == "__main__":
