@@ -139,7 +139,15 @@ def _add_train(verbs: Any) -> None:
     parser = _verb(verbs, "train", _train, "train one route on a cohort")
     parser.add_argument("route", choices=words.ROUTES, metavar="ROUTE", help=", ".join(words.ROUTES))
     parser.add_argument("--data", required=True, type=Path, metavar="COHORT", help="folder with cohort.csv")
-    parser.add_argument("--output", required=True, type=words.output, metavar="DIR", help="folder for the model")
+    result = parser.add_mutually_exclusive_group(required=True)
+    result.add_argument("--output", type=words.output, metavar="DIR", help="folder for the model")
+    result.add_argument("--check", action="store_true", help="say everything that is wrong with COHORT, train nothing")
+    parser.add_argument(
+        "--from", dest="start", metavar="ID", help="fine-tune this model (embedded name, folder, Hub id)"
+    )
+    parser.add_argument(
+        "--recalibrate", action="store_true", help="with --from: keep its weights, fit calibration only"
+    )
     parser.add_argument("--minutes", type=words.positive, metavar="M", help="stop after this long")
     parser.add_argument("--seed", default=0, type=words.whole, metavar="S", help="seed of everything random")
     parser.add_argument("--prepared", type=Path, metavar="DIR", help="keep prepared cases here, for several routes")
@@ -152,6 +160,11 @@ def _add_evaluate(verbs: Any) -> None:
     parser.add_argument(
         "--model", action="append", default=[], type=words.model, metavar="ROUTE=ID", help="as in analyse"
     )
+    parser.add_argument(
+        "--stack", type=Path, metavar="FILE", help="stacked.json: its answers become a row of their own"
+    )
+    parser.add_argument("--regime", action="append", choices=("dynamic", "pre_post", "single"),
+                        help="judge only this one; repeatable")  # fmt: skip
     parser.add_argument("--output", required=True, type=words.output, metavar="DIR", help="folder for the scores")
     words.add_sources(parser)
 
@@ -232,6 +245,9 @@ def _simulate(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    if arguments.check:
+        _check_cohort(arguments.data)
+        return
     from spinehub.training import train_route
 
     train_route(
@@ -242,14 +258,28 @@ def _train(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         resume=arguments.resume,
         prepared=arguments.prepared,
+        start=arguments.start,
+        recalibrated=arguments.recalibrate,
     )
     print(f"Written to {arguments.output}: the weights of {arguments.route}")
+
+
+def _check_cohort(folder: Path) -> None:
+    from spinehub.errors import InvalidArgumentError
+    from spinehub.io import read_cohort
+    from spinehub.training.review import review_cohort
+
+    review = review_cohort(read_cohort(folder))
+    print(*review.lines(), sep="\n")
+    if review.problems:
+        raise InvalidArgumentError(f"the cohort has {len(review.problems)} problems that forbid training, listed above")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     from spinehub.evaluation import evaluate_cohort
 
-    evaluate_cohort(arguments.data, arguments.output, models=dict(arguments.model))
+    asked = {} if arguments.regime is None else {"regimes": arguments.regime}
+    evaluate_cohort(arguments.data, arguments.output, models=dict(arguments.model), stack=arguments.stack, **asked)
     print(f"Written to {arguments.output}: scores of every route")
 
 

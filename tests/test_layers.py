@@ -24,6 +24,7 @@ FLOORS = (
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 OWNERS = {
     "SimpleITK": {"io", "growing", "features"},
+    "accelerate": {"training"},
     "gradio": {"demo"},
     "huggingface_hub": {"hub", "cards", "models"},
     "matplotlib": {"render", "training", "evaluation"},

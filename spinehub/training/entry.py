@@ -3,21 +3,21 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import numpy as np
+from accelerate import PartialState
 
-from spinehub._version import __version__
-from spinehub.cohort import check_cohort
-from spinehub.dataset import PARTS, PreparationPlan, PreparedCase, prepare_cohort, read_prepared, split_patients
+from spinehub.dataset import PreparationPlan, PreparedCase, prepare_cohort, read_prepared
 from spinehub.errors import InvalidArgumentError
 from spinehub.inputs import PreprocessingSpec
-from spinehub.io import CohortRow, read_cohort
+from spinehub.io import read_cohort
 from spinehub.models import LesionClassifier, LesionSegmenter
-from spinehub.training.acquisition import acquisition_ranges
+from spinehub.routes import load_model
+from spinehub.training.bookkeeping import facts_of, parts_of, start_record
 from spinehub.training.held_out import write_held_out
 from spinehub.training.plan import Route, TrainingPlan
+from spinehub.training.review import CohortReview, review_cohort
 
 __all__ = ["train_route"]
 
@@ -41,9 +41,13 @@ def train_route(
     spec: PreprocessingSpec | None = None,
     architecture: Mapping[str, Any] | str | None = None,
     plan: TrainingPlan | None = None,
+    start: str | Path | None = None,
+    recalibrated: bool = False,
     progress: _Progress | None = None,
 ) -> Path:
     """Train one route on a cohort and write its model folder.
+
+    Under ``accelerate launch`` every process calls this; the first one prepares, scores and writes.
 
     Parameters
     ----------
@@ -67,6 +71,11 @@ def train_route(
         Preprocessing and network in place of the defaults: arguments of ``smp.Unet``, or the name of a timm model.
     plan
         Everything else, in place of the route's defaults.
+    start
+        Embedded name, folder or Hub id of a model to go on from: a network is fine-tuned at a tenth of the learning
+        rate, with its own preprocessing. Rule and radiomics have no weights to go on from: recalibrate them.
+    recalibrated
+        Keep the weights of `start` and fit only calibration and limits, on every case of this cohort.
     progress
         Called with the share done and a few words; None: progress bars where standard error is a terminal.
 
@@ -80,37 +89,62 @@ def train_route(
     InvalidArgumentError
         If the cohort has problems (they are named), or `output` holds the checkpoint of another plan.
     """
-    plan = plan or TrainingPlan.of(route, minutes=minutes, steps=steps, seed=seed)
+    plan = plan or TrainingPlan.of(route, minutes=minutes, steps=steps, seed=seed, fine=start is not None)
     output = Path(output)
     record = output / "training"
     rows = read_cohort(cohort_folder)
-    _require_sound(rows)
-    model = _new_model(route, spec, architecture, plan.seed)
+    review = review_cohort(rows)
+    _require_sound(review)
+    begun = None if start is None else load_model(route, start)
+    _check_start(route, begun, recalibrated, spec, architecture)
+    model = _network_of(begun) if begun is not None else _new_model(route, spec, architecture, plan.seed)
     preparation = (
         PreparationPlan(tabular=True, seed=plan.seed)
         if model is None
         else PreparationPlan({route: model.spec}, seed=plan.seed)
     )
-    _start_record(record, plan, model, rows, resume)
+    processes = PartialState()
     folder = Path(prepared) if prepared is not None else record / "prepared"
-    prepare_cohort(rows, preparation, folder, workers=workers, progress=_part(progress, 0.0, 0.3))
+    if processes.is_main_process:
+        start_record(record, plan, model, rows, review, begun, resume=resume)
+        prepare_cohort(rows, preparation, folder, workers=workers, progress=_part(progress, 0.0, 0.3))
+    processes.wait_for_everyone()
     cases = read_prepared(folder, [row.case_id for row in rows])
-    if model is None:
-        small, scores = _train_small(route, cases, plan.seed)
-        small.training.update(_facts(cases, plan))
-        write_held_out(record, cases, scores, small.calibration, small.training)
-        small.save_pretrained(output)
+    if recalibrated:
+        result = _recalibrated(begun, model, cases)
+    elif model is None:
+        result, scores = _train_small(route, cases, plan.seed)
     else:
-        _train_network(model, cases, plan, record, _part(progress, 0.3, 1.0))
-        model.save_pretrained(output)
+        fitted = _fit_network(model, cases, plan, record, _part(progress, 0.3, 1.0))
+        if not processes.is_main_process:
+            return output
+        result, scores = model, _calibrate_network(model, cases, plan, record, fitted)
+    result.training.update(facts_of(cases, plan, begun))
+    if not recalibrated:
+        held_out = cases if model is None else parts_of(cases, plan.seed)["calibration"]
+        write_held_out(record, held_out, scores, result.calibration, result.training)
+    result.save_pretrained(output)
     return output
 
 
-def _require_sound(rows: Sequence[CohortRow]) -> None:
-    problems = check_cohort(rows)
-    if problems:
-        more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
-        raise InvalidArgumentError(f"the cohort cannot be trained on: {'; '.join(problems[:_NAMED])}{more}")
+def _require_sound(review: CohortReview) -> None:
+    if review.problems:
+        more = f"; and {len(review.problems) - _NAMED} more" if len(review.problems) > _NAMED else ""
+        listed = "; ".join(review.problems[:_NAMED])
+        raise InvalidArgumentError(f"the cohort cannot be trained on: {listed}{more}")
+
+
+def _check_start(route: Route, begun: Any, recalibrated: bool, spec: Any, architecture: Any) -> None:
+    if begun is None and recalibrated:
+        raise InvalidArgumentError("start must name a model to be recalibrated, got none")
+    if begun is not None and (spec is not None or architecture is not None):
+        raise InvalidArgumentError("spec and architecture come from the model that is started from; leave them out")
+    if begun is not None and not recalibrated and _network_of(begun) is None:
+        raise InvalidArgumentError(f"the {route} model has no weights to go on from; recalibrate it or train it anew")
+
+
+def _network_of(model: Any) -> LesionSegmenter | LesionClassifier | None:
+    return model if isinstance(model, LesionSegmenter | LesionClassifier) else None
 
 
 def _new_model(
@@ -131,56 +165,46 @@ def _new_model(
     return None
 
 
-def _start_record(record: Path, plan: TrainingPlan, model: Any, rows: Sequence[CohortRow], resume: bool) -> None:
-    """Write what is about to be done; refuse to mix two plans in one folder."""
-    record.mkdir(parents=True, exist_ok=True)
-    about = {
-        "plan": plan.to_dict(),
-        "spec": None if model is None else model.spec.to_dict(),
-        "architecture": None if model is None else model.architecture,
-        "cases": [row.case_id for row in rows],
-    }
-    path = record / "plan.json"
-    if not resume:
-        for leftover in ("checkpoint", "checkpoint.old"):
-            rmtree(record / leftover, ignore_errors=True)
-        (record / "log.jsonl").unlink(missing_ok=True)
-    elif (record / "checkpoint").is_dir() and path.is_file() and json.loads(path.read_text()) != about:
-        raise InvalidArgumentError(
-            f"output {record.parent.name} holds the checkpoint of another plan or cohort; choose another folder or "
-            "start again without resuming"
-        )
-    path.write_text(json.dumps(about, indent=2), encoding="utf-8")
-
-
 def _train_small(route: Route, cases: Sequence[PreparedCase], seed: int) -> tuple[Any, Any]:
     from spinehub.training.small import train_radiomics, train_rule
 
     return train_rule(cases, seed) if route == "hotspot" else train_radiomics(cases, seed)
 
 
-def _train_network(
+def _fit_network(
     model: LesionSegmenter | LesionClassifier,
     cases: Sequence[PreparedCase],
     plan: TrainingPlan,
     record: Path,
     progress: _Progress | None,
-) -> None:
-    from spinehub.training.classifier import classifier_job, classifier_scores
+) -> dict[str, Any]:
+    from spinehub.training.classifier import classifier_job
     from spinehub.training.loop import fit
-    from spinehub.training.scores import calibrate
-    from spinehub.training.segmenter import segmenter_job, segmenter_scores
+    from spinehub.training.segmenter import segmenter_job
 
-    assigned = split_patients([c.patient_id for c in cases], [c.diagnosis for c in cases], plan.seed)
-    parts: dict[str, list[PreparedCase]]
-    parts = {part: [c for c, where in zip(cases, assigned, strict=True) if where == part] for part in PARTS}
+    parts = parts_of(cases, plan.seed)
     split = {part: [case.case_id for case in members] for part, members in parts.items()}
     (record / "split.json").write_text(json.dumps(split, indent=2), encoding="utf-8")
     if isinstance(model, LesionSegmenter):
         job = segmenter_job(model, parts, seed=plan.seed, batch=plan.batch)
     else:
         job = classifier_job(model, parts, seed=plan.seed, batch=plan.batch)
-    fitted = fit(job, plan, record, progress=progress)
+    return fit(job, plan, record, progress=progress)
+
+
+def _calibrate_network(
+    model: LesionSegmenter | LesionClassifier,
+    cases: Sequence[PreparedCase],
+    plan: TrainingPlan,
+    record: Path,
+    fitted: dict[str, Any],
+) -> Any:
+    """Calibrate on the calibration split; returns its scores by regime and case."""
+    from spinehub.training.classifier import classifier_scores
+    from spinehub.training.scores import calibrate
+    from spinehub.training.segmenter import segmenter_scores
+
+    parts = parts_of(cases, plan.seed)
     drawn = np.random.default_rng(plan.seed).permutation(len(parts["training"]))[:_DESCRIBED]
     described = [parts["training"][int(k)] for k in drawn]
     if isinstance(model, LesionSegmenter):
@@ -189,23 +213,17 @@ def _train_network(
         calibration, training = classifier_scores(model, parts["calibration"]), classifier_scores(model, described)
     calibrated = calibrate(model, calibration, training)
     counts = {part: len(members) for part, members in parts.items()}
-    model.training = _facts(cases, plan) | {"fit": fitted, "calibration": calibrated, "split": counts}
-    if model.calibration is not None:
-        write_held_out(record, parts["calibration"], calibration.by_case(), model.calibration, model.training)
+    model.training = {"fit": fitted, "calibration": calibrated, "split": counts}
+    return calibration.by_case()
 
 
-def _facts(cases: Sequence[PreparedCase], plan: TrainingPlan) -> dict[str, Any]:
-    """What anyone must know about where a model comes from."""
-    recipes = [case.facts["recipe"] for case in cases if case.facts["recipe"] is not None]
-    origin = {name: sorted({recipe[name] for recipe in recipes}) for name in ("version", "seed", "cohort", "kinetics")}
-    return {
-        "spinehub": __version__,
-        "plan": plan.to_dict(),
-        "cases": len(cases),
-        "simulated_cases": len(recipes),
-        "simulated": origin if recipes else None,
-        "acquisition": acquisition_ranges(cases),
-    }
+def _recalibrated(begun: Any, model: LesionSegmenter | LesionClassifier | None, cases: Sequence[PreparedCase]) -> Any:
+    from spinehub.training.recalibration import recalibrate, recalibrate_network
+
+    if model is None:
+        return recalibrate(begun, cases)
+    model.training["calibration"] = recalibrate_network(model, cases)
+    return model
 
 
 def _part(progress: _Progress | None, start: float, end: float) -> _Progress | None:

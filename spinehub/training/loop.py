@@ -1,4 +1,8 @@
-"""The one training loop of both networks: a learning rate that follows the budget, averaged weights, checkpoints."""
+"""The one training loop of both networks: a learning rate that follows the budget, averaged weights, checkpoints.
+
+Hugging Face Accelerate places weights and joins gradients, so that the same loop runs on a CPU, on a GPU, and on
+several of either (``accelerate launch``). Each process takes batches of its own; the first scores, writes and decides.
+"""
 
 import copy
 import math
@@ -10,11 +14,12 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import nn
 from tqdm import tqdm
 
 from spinehub.dataset import prefetch
-from spinehub.models import use_device
 from spinehub.training.checkpoints import read_checkpoint, write_checkpoint
 from spinehub.training.plan import TrainingPlan
 from spinehub.training.record import TrainingLog, draw_curves
@@ -88,8 +93,9 @@ def fit(
     """
     fitting = _Fitting(job, plan, folder)
     # disable=None is tqdm's word for "only where the output is a terminal".
-    bar: Any = tqdm(total=100, desc="training", unit="%", disable=None if progress is None else True)
-    with bar, closing(prefetch(job.batch_of, fitting.state.step)) as batches:
+    hidden = None if progress is None and fitting.leads else True
+    bar: Any = tqdm(total=100, desc="training", unit="%", disable=hidden)
+    with bar, closing(prefetch(fitting.own_batch, fitting.state.step)) as batches:
         while not fitting.finished:
             fitting.step(next(batches))
             fitting.evaluate_when_due()
@@ -104,17 +110,26 @@ class _Fitting:
     """A fit under way."""
 
     def __init__(self, job: Job[Any], plan: TrainingPlan, folder: Path) -> None:
+        # bfloat16 is switched per pass here, since it pays on some processors only.
+        self.accelerator = Accelerator(mixed_precision="no")
         self.job, self.plan, self.folder = job, plan, folder
-        self.device = use_device()
+        self.leads = bool(self.accelerator.is_main_process)
+        self.device = self.accelerator.device
         self.network = job.network.to(self.device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.best = _copied(self.average)
         self.optimizer = _optimizer(self.network, plan)
         self.state = _State()
         self._resume()
-        self.log = TrainingLog(folder / "log.jsonl", keep_until=self.state.step)
+        # Wrapped where there are several processes; the bare network stays for everything but the forward pass.
+        self.wrapped: nn.Module = self.accelerator.prepare_model(self.network)
+        self.log = TrainingLog(folder / "log.jsonl", keep_until=self.state.step) if self.leads else None
         self.sums: dict[str, float] = {}
         self.started, self.saved = time.monotonic() - self.state.seconds, time.monotonic()
+
+    def own_batch(self, step: int) -> Any:
+        """Batch of this process; those of one step differ between the processes."""
+        return self.job.batch_of(step * self.accelerator.num_processes + self.accelerator.process_index)
 
     def _resume(self) -> None:
         found = read_checkpoint(self.folder / "checkpoint", self.optimizer)
@@ -140,32 +155,40 @@ class _Fitting:
         """Learn from one batch."""
         self.network.train()
         if self.state.half is None:
-            self.state.half = _faster_in_half(self.job, self.network, batch)
+            self.state.half = bool(self._agreed(float(_faster_in_half(self.job, self.network, batch))))
         rate = self.plan.learning_rate * _rate(self.used)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        losses = self.job.losses_of(self.network, batch, self.state.half)
+        losses = self.job.losses_of(self.wrapped, batch, self.state.half)
         self.optimizer.zero_grad(set_to_none=True)
-        losses["loss"].backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), _LONGEST_GRADIENT)
+        self.accelerator.backward(losses["loss"])
+        self.accelerator.clip_grad_norm_(self.wrapped.parameters(), _LONGEST_GRADIENT)
         self.optimizer.step()
         self.state.step += 1
-        self.state.seconds = time.monotonic() - self.started
+        self.state.seconds = self._agreed(time.monotonic() - self.started)
         # The first averages follow faster, else they would remember the untrained weights.
         _follow(self.average, self.network, min(self.plan.averaging, self.state.step / (self.state.step + 10.0)))
         self._note(losses, rate)
 
+    def _agreed(self, value: float) -> float:
+        """What the first process says, so that all end together."""
+        if self.accelerator.num_processes == 1:
+            return value
+        told: torch.Tensor = broadcast(torch.tensor(value, dtype=torch.float64, device=self.device))
+        return float(told)
+
     def _note(self, losses: dict[str, torch.Tensor], rate: float) -> None:
         for name, value in losses.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
-        if self.state.step % _LOG_EVERY == 0:
+        if self.state.step % _LOG_EVERY == 0 and self.log is not None:
             means = {name: round(value / _LOG_EVERY, 5) for name, value in self.sums.items()}
             self.log.write(self.state.step, seconds=round(self.state.seconds, 1), learning_rate=rate, **means)
             self.sums.clear()
 
     def evaluate_when_due(self) -> None:
         """Score the averaged weights on the validation cases a few times, and at the end."""
-        if self.used * self.plan.evaluations < self.state.evaluations + 1 and not self.finished:
+        due = self.used * self.plan.evaluations >= self.state.evaluations + 1 or self.finished
+        if not due or self.log is None:
             return
         figures = self.job.score_of(self.average)
         self.state.evaluations = max(self.state.evaluations + 1, math.floor(self.used * self.plan.evaluations))
@@ -177,7 +200,7 @@ class _Fitting:
 
     def save_when_due(self) -> None:
         """Write a checkpoint every few minutes, and at the end."""
-        if time.monotonic() - self.saved < _SAVE_EVERY_S and not self.finished:
+        if not self.leads or (time.monotonic() - self.saved < _SAVE_EVERY_S and not self.finished):
             return
         modules = {"network": self.network.state_dict(), "average": self.average.state_dict(), "best": self.best}
         write_checkpoint(self.folder / "checkpoint", modules, self.optimizer, vars(self.state))
@@ -185,15 +208,17 @@ class _Fitting:
 
     def conclude(self) -> dict[str, Any]:
         """Put the best weights into the network and say how it went."""
+        self.accelerator.wait_for_everyone()
         self.network.load_state_dict(self.best)
         return {
             "steps": self.state.step,
-            "samples": self.state.step * self.plan.batch,
+            "samples": self.state.step * self.plan.batch * self.accelerator.num_processes,
             "fit_seconds": round(self.state.seconds, 1),
             "best_step": self.state.best_step,
             "best_validation_score": self.state.best_score,
             "precision": "bfloat16" if self.state.half else "float32",
             "device": self.device.type,
+            "processes": self.accelerator.num_processes,
         }
 
 

@@ -61,9 +61,11 @@ class TrainingPlan:
             raise InvalidArgumentError(f"batch must be an even number, half of each class, got {self.batch}")
 
     @classmethod
-    def of(cls, route: Route, **changes: Any) -> "TrainingPlan":
-        """Plan with the defaults of a route."""
+    def of(cls, route: Route, *, fine: bool = False, **changes: Any) -> "TrainingPlan":
+        """Plan with the defaults of a route; `fine`: a tenth of the learning rate, for weights that are fitted."""
         defaults: dict[str, Any] = {"learning_rate": 4e-4, "batch": 4} if route == "inception_resnet" else {}
+        if fine:
+            defaults["learning_rate"] = 0.1 * defaults.get("learning_rate", cls.learning_rate)
         return cls(route, **(defaults | changes))
 
     def share(self, step: int, seconds: float) -> float:

@@ -14,7 +14,7 @@ from spinehub.models.feature_fitting import fit_radiomics
 from spinehub.models.hotspot_fitting import fit_rule
 from spinehub.series import Protocol, Regime
 
-__all__ = ["Scores", "train_radiomics", "train_rule"]
+__all__ = ["Scores", "feature_row", "train_radiomics", "train_rule"]
 
 Scores: TypeAlias = dict[Regime, dict[str, float]]
 """Log-odds by regime and ``case_id``, not calibrated; NaN where there is none."""
@@ -49,7 +49,7 @@ def train_radiomics(cases: Sequence[PreparedCase], seed: int) -> tuple[Radiomics
     regimes: list[Regime] = [regime for regime in REGIMES if all(regime in case.tables for case in cases)]
     if not regimes:
         raise InvalidArgumentError("cases must share at least one regime to be learned from, got none")
-    rows = {regime: [_row(case.tables[regime]["features"]) for case in cases] for regime in regimes}
+    rows = {regime: [feature_row(case.tables[regime]["features"]) for case in cases] for regime in regimes}
     again = {regime: [_again(case.tables[regime]) for case in cases] for regime in regimes}
     labels, patients = [case.label for case in cases], [case.patient_id for case in cases]
     fit = fit_radiomics(rows, labels, patients, repeats=again, seed=seed)
@@ -57,7 +57,7 @@ def train_radiomics(cases: Sequence[PreparedCase], seed: int) -> tuple[Radiomics
 
 
 def _again(table: dict[str, Any]) -> FeatureRow | None:
-    return _row(table["features_again"]) if "features_again" in table else None
+    return feature_row(table["features_again"]) if "features_again" in table else None
 
 
 def _by_case(cases: Sequence[PreparedCase], scores: NDArray[np.float64]) -> dict[str, float]:
@@ -73,6 +73,7 @@ def _interval(case: PreparedCase) -> float:
     return float("nan") if interval is None else float(interval)
 
 
-def _row(features: dict[str, Any]) -> FeatureRow:
+def feature_row(features: dict[str, Any]) -> FeatureRow:
+    """Row of features from its JSON form in a prepared table; NaN for None."""
     values = tuple(float(np.nan) if value is None else float(value) for value in features["values"])
     return FeatureRow(tuple(features["names"]), values, dict(features["provenance"]))
