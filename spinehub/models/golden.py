@@ -26,7 +26,7 @@ _ROWS = 5
 _MEANING = {
     "hotspot-rule": "parameters (n, 2): early enhancement and wash-out, %; probability (n,) of primary_malignant",
     "radiomics-linear": "<regime> (n, F): the features of that regime in the order of config.json; output (n,): "
-    "probability of primary_malignant",
+    "probability of primary_malignant, log-odds where the regime is not calibrated",
     "lesion-segmenter": "blocks (N, C, h, w): each number fills 2 x 2 pixels of the slice; softmax (N, 3, 2h, 2w) over "
     "background, metastasis, primary_malignant; activations (N, F)",
     "lesion-classifier": "blocks (N, C, h, w): each number fills 4 x 4 pixels of the slice, the region is the last "
@@ -114,7 +114,11 @@ def _rule_input(model: Any, _: np.random.Generator) -> Arrays:
 
 def _rule_output(model: Any, given: Mapping[str, NDArray[Any]]) -> Arrays:
     rows = given["parameters"]
-    return {"probability": np.array([model.calibration.probability(model.score(*row), "dynamic") for row in rows])}
+    return {"probability": np.array([_said(model.calibration, model.score(*row), "dynamic") for row in rows])}
+
+
+def _said(calibration: Any, score: float, regime: str) -> float:
+    return float(calibration.probability(score, regime)) if regime in calibration.regimes else score
 
 
 def _linear_models(model: Any) -> Iterator[tuple[str, Any, Any, str]]:
@@ -132,7 +136,7 @@ def _linear_input(model: Any, rng: np.random.Generator) -> Arrays:
 
 def _linear_output(model: Any, given: Mapping[str, NDArray[Any]]) -> Arrays:
     return {
-        name: np.array([calibration.probability(linear.score(row), regime) for row in given[name]])
+        name: np.array([_said(calibration, linear.score(row), regime) for row in given[name]])
         for name, linear, calibration, regime in _linear_models(model)
     }
 

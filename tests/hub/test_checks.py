@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,16 @@ def test_a_golden_input_of_another_model_is_refused(folders: dict[str, Path], tm
     record_files(folder)
     with pytest.raises(ModelError, match="golden"):
         check_golden(from_pretrained(folder), folder)
+
+
+def test_a_regime_without_calibration_has_a_golden_output_too(folders: dict[str, Path], tmp_path: Path) -> None:
+    model = from_pretrained(folders["radiomics"])
+    bare = replace(model, calibration=replace(model.calibration, regimes={}))
+    folder = bare.save_pretrained(tmp_path / "bare")
+    assert check_golden(from_pretrained(folder), folder) == 0.0
+    scores = load_file(folder / "golden.safetensors")["output.dynamic"]
+    calibrated = load_file(folders["radiomics"] / "golden.safetensors")["output.dynamic"]
+    assert [model.calibration.probability(score, "dynamic") for score in scores] == pytest.approx(calibrated)
 
 
 def test_wrong_wiring_changes_the_golden_output(folders: dict[str, Path], tmp_path: Path) -> None:
