@@ -2,14 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from spinehub.cli import build_parser
-from spinehub.models import sources
+from spinehub.models import remote, sources
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "hub.md").read_text(encoding="utf-8")
@@ -22,20 +20,25 @@ def test_commands_parse(command: str) -> None:
     build_parser().parse_args(shlex.split(command))
 
 
-def test_python_runs(
-    hub: Any, elsewhere: Callable[..., dict[str, Any]], folders: dict[str, Path], tmp_path: Path
-) -> None:
-    """All snippets in one process, with folders where the text has them and a group that published its U-Net."""
-    files = {path.name: path.read_bytes() for path in folders["unet"].iterdir()}
-    commit = hub.add("models/your-group/unet-dce", files)
-    hub.tags["models/your-group/unet-dce"]["v1.0.0"] = commit
-    runs = tmp_path / "runs"
-    runs.mkdir()
-    (runs / "unet").symlink_to(folders["unet"])
-    (runs / "inception-resnet").symlink_to(folders["inception_resnet"])
-    steps = [f"exec(compile({code!r}, 'docs/hub.md', 'exec'), {{}})" for code in SNIPPETS]
-    script = "\n".join(["import os", f"os.chdir({str(tmp_path)!r})", *steps, f"tell(steps={len(steps)})"])
-    assert elsewhere(tmp_path / "home", script, PYTHONPATH=str(ROOT)) == {"steps": 4}
+def test_python_runs(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each snippet as it stands, with folders where the text has them and a group whose U-Net was fetched already."""
+    for variable in (sources.ORGANISATION_VARIABLE, sources.CARRIED_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+    asked = []
+
+    def fetched(repo_id: str, revision: str | None, *, offline: bool) -> Path:
+        asked.append((repo_id, revision))
+        return folders["unet"]
+
+    monkeypatch.setattr(remote, "download", fetched)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "unet").symlink_to(folders["unet"])
+    (tmp_path / "runs" / "inception-resnet").symlink_to(folders["inception_resnet"])
+    monkeypatch.chdir(tmp_path)
+    for code in SNIPPETS:
+        exec(compile(code, "docs/hub.md", "exec"), {})
+    assert len(SNIPPETS) == 4
+    assert asked == [("your-group/unet-dce", "v1.0.0")] * 2 + [("your-group/unet-dce", None)]
 
 
 def test_names_of_files_and_variables_are_right() -> None:

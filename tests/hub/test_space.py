@@ -13,6 +13,7 @@ from huggingface_hub import SpaceHardware
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from spinehub.cli import main
 from spinehub.errors import ModelError
 from spinehub.hub import publish_space, space
 from spinehub.hub.space import build_space, front_matter
@@ -103,6 +104,18 @@ def test_a_dry_run_needs_no_network_and_shows_everything(built: Path) -> None:
     assert f"{count} files, " in said
     for words in ("  app.py (", "sdk: gradio", "sdk_version: ", "--extra-index-url"):
         assert words in said
+
+
+def test_from_the_command_line(capsys: pytest.CaptureFixture[str], rule_folder: Path) -> None:
+    assert main(["publish", "--space", "me/spinehub", "--dry-run", "--zero-gpu"]) == 0
+    assert "suggested_hardware: zero-a10g" in capsys.readouterr().out
+    assert main(["publish", str(rule_folder), "--repo-id", "me/rule", "--dry-run"]) == 0
+    assert "Would send to me/rule" in capsys.readouterr().out
+    for given in (["x", "--space", "me/y"], ["--repo-id", "me/y"], ["x"], ["x", "--repo-id", "a/b", "--space", "a/b"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(["publish", *given])
+        assert stopped.value.code == 2
+        assert capsys.readouterr().err.startswith("error: ")
 
 
 def test_names_and_installations(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
