@@ -7,6 +7,7 @@ from spinehub.growing.growth import GrowingWarning, Growth
 from spinehub.growing.leak import Leak
 from spinehub.growing.limits import Limits
 from spinehub.growing.path import GrowthPath, path_to
+from spinehub.growing.stability import Stability, stability
 from spinehub.growing.steps import Settings
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "Leak",
     "Limits",
     "Settings",
+    "Stability",
     "cut_at_neck",
     "grow",
     "path_to",
+    "stability",
 ]
