@@ -7,6 +7,7 @@ import argparse
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,6 +103,8 @@ def _add_analyse(verbs: Any) -> None:
         "--tolerance", default="auto", type=words.tolerance, metavar="auto|FLOAT", help="how far to grow"
     )
     parser.add_argument("--reach-mm", default=60.0, type=words.positive, metavar="R", help="never farther from a seed")
+    parser.add_argument("--stability", action="store_true",
+                        help="grow again from seeds a few mm away and say how far the regions agree")  # fmt: skip
     times = parser.add_mutually_exclusive_group()
     times.add_argument("--times-s", type=words.numbers, metavar="T0,T1,...", help="time of each frame in seconds")
     times.add_argument("--frame-interval-s", type=words.positive, metavar="DT", help="seconds between frames")
@@ -182,6 +185,7 @@ def _analyse(arguments: argparse.Namespace) -> None:
     seeds = _seeds(arguments, image.grid)
     mask = None if arguments.mask is None else read_mask(arguments.mask, image.grid)
 
+    from spinehub.growing import GrowingWarning
     from spinehub.pipeline import DEFAULT_MODELS, analyse
     from spinehub.render.prose import summary_lines
     from spinehub.routes import load_model
@@ -189,13 +193,15 @@ def _analyse(arguments: argparse.Namespace) -> None:
     for route, model_id in arguments.model:
         if model_id not in DEFAULT_MODELS.values():
             load_model(route, model_id)  # a mistyped folder must not wait for the end of the analysis
-    with _progress() as progress:
+    with _progress() as progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore", GrowingWarning)  # the report says it, in its own words
         report = analyse(
             image,
             seeds=seeds if mask is None else (),
             mask=mask,
             tolerance=arguments.tolerance,
             reach_mm=arguments.reach_mm,
+            repeat=arguments.stability,
             models={**DEFAULT_MODELS, **dict(arguments.model)},
             source=describe_source(*arguments.inputs),
             progress=progress,

@@ -7,7 +7,7 @@ import numpy as np
 
 from spinehub.errors import InvalidArgumentError
 from spinehub.features import extract_features
-from spinehub.growing import Growth, grow
+from spinehub.growing import Growth, Stability, grow, stability
 from spinehub.io import Source
 from spinehub.perfusion import (
     Timing,
@@ -42,6 +42,7 @@ def analyse(
     mask: Mask | None = None,
     tolerance: float | Literal["auto"] = "auto",
     reach_mm: float = 60.0,
+    repeat: bool = False,
     models: Mapping[str, Any] | None = None,
     source: Source | None = None,
     progress: _Progress | None = None,
@@ -60,6 +61,9 @@ def analyse(
         How far to grow, in the unit of :attr:`Growth.arrival`; ``"auto"`` for the suggested tolerance.
     reach_mm
         The region stays within this distance of a foreground seed.
+    repeat
+        Grow again from seeds moved by a few mm and with tolerances around the one used, and report how far the
+        regions agree, see :func:`spinehub.growing.stability`.
     models
         Route name to a loaded model, an embedded name, a folder or a Hub id. None: the weights that come with
         spinehub; ``{}``: no model. A route that is not named gives no answer.
@@ -92,6 +96,7 @@ def analyse(
         growth = grow(image, seeds, reach_mm=reach_mm)  # as anyone grows it, so that tolerances agree
         used = growth.suggested_tolerance if tolerance == "auto" else float(tolerance)
         region = growth.mask(used)
+    repeated = _repeated(image, growth, tolerance) if repeat else None
     finding = None
     if region is not None:
         tell(0.4, "measurements and features")
@@ -112,7 +117,17 @@ def analyse(
         routes=answers.routes,
         warnings=_in_order(warnings),
         source=source,
+        stability=repeated,
     )
+
+
+def _repeated(
+    image: DynamicSeries | Volume, growth: Growth | None, tolerance: float | Literal["auto"]
+) -> Stability | None:
+    """How far the region agrees with itself, grown again; None where nothing was grown or nothing could be found."""
+    if growth is None or growth.warning is not None:
+        return None
+    return stability(image, growth.seeds, tolerance=tolerance, reach_mm=growth.reach_mm, growth=growth)
 
 
 def _check(
@@ -189,16 +204,27 @@ def _warnings(
                 "contrast-enhanced series (it may be diffusion, functional or multi-echo imaging).",
             )
         )
-    leak = growth.leak_tolerance if growth is not None else None
-    if leak is not None and tolerance is not None and tolerance >= leak:
-        text = f"The region jumps in size at the tolerance {leak:.3g}, and {tolerance:.3g} was used."
-        warnings.append(ReportWarning("leak_suspected", f"{text} Check the outline or lower the tolerance."))
+    if growth is not None and tolerance is not None:
+        warnings += _leak_warning(growth, tolerance)
     if finding is not None and _is_small(finding):
         text = "The lesion holds too few voxels for a hot spot (at least 9), so its parameters cannot be read."
-        warnings.append(ReportWarning("small_lesion", text))
+        plain = growth.warning if growth is not None else None
+        warnings.append(ReportWarning("small_lesion", f"{text} {plain[0].upper()}{plain[1:]}." if plain else text))
     if isinstance(image, DynamicSeries):
         warnings += _motion_warning(image, timing)
     return warnings
+
+
+def _leak_warning(growth: Growth, tolerance: float) -> list[ReportWarning]:
+    jump = growth.leak_tolerance
+    if jump is None or tolerance < jump:
+        return []
+    place = ""
+    if growth.leak is not None:
+        x, y, z = growth.leak.neck_mm
+        place = f", where it passes ({x:.0f}, {y:.0f}, {z:.0f}) mm"
+    text = f"The region jumps in size at the tolerance {jump:.3g}{place}, and {tolerance:.3g} was used."
+    return [ReportWarning("leak_suspected", f"{text} Check the outline or lower the tolerance.")]
 
 
 def _timing_warnings(image: DynamicSeries | Volume, timing: Timing, finding: Finding | None) -> list[ReportWarning]:

@@ -126,6 +126,21 @@ def test_background_seeds_tolerance_and_reach(files, tmp_path):
     assert (growing["tolerance"], growing["reach_mm"]) == (0.5, 20.0)
 
 
+def test_stability_is_told_and_its_map_written(files, tmp_path):
+    words = ("--seed", "10,12,3", "--reach-mm", "20", "--stability", "--output", tmp_path)
+    assert run("analyse", files / "series.nii.gz", *words) == 0
+    again = json.loads((tmp_path / "report.json").read_text())["growing"]["stability"]
+    low, high = again["volume_interval_ml"]
+    assert 0.0 < again["mean_dice"] <= 1.0
+    assert low <= high
+    agreement = np.asarray(nib.load(tmp_path / "maps" / "agreement.nii.gz").dataobj)
+    assert 0.0 < agreement.max() <= 1.0
+    assert "mean Dice" in (tmp_path / "report.html").read_text()
+    assert run("analyse", files / "series.nii.gz", *words[:4], "--output", tmp_path) == 0
+    assert json.loads((tmp_path / "report.json").read_text())["growing"]["stability"] is None
+    assert not (tmp_path / "maps" / "agreement.nii.gz").exists(), "no file tells of an earlier report"
+
+
 def test_timing_of_a_single_volume_is_ignored_with_a_warning(files, tmp_path, capsys):
     words = ("--seed", "10,12,3", "--frame-interval-s", "6", "--output", tmp_path)
     assert run("analyse", files / "volume.nii.gz", *words) == 0

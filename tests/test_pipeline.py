@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from spinehub.errors import GridMismatchError, InvalidArgumentError
-from spinehub.growing import grow
+from spinehub.growing import GrowingWarning, Leak, grow
 from spinehub.io import read_mask, read_series
-from spinehub.pipeline import analyse
+from spinehub.pipeline import _leak_warning, analyse
 from spinehub.report import ROUTES
 from spinehub.series import DynamicSeries
 from spinehub.volume import Grid, Mask, Seed, Volume
@@ -118,6 +118,36 @@ def test_background_seeds_and_reach_are_told(series, seed):
     document = analyse(series, seeds=[seed, outside], reach_mm=25.0, models=NO_MODELS).to_dict()
     assert [one["background"] for one in document["growing"]["seeds"]] == [False, True]
     assert document["growing"]["reach_mm"] == 25.0
+
+
+def test_a_click_where_nothing_differs_is_one_voxel_and_says_why(series):
+    frames = series.frames.copy()
+    frames[:4] = 0.0
+    padded = replace(series, frames=frames)
+    with pytest.warns(GrowingWarning):
+        report = analyse(padded, seeds=[Seed.at_index((1, 24, 4), GRID)], reach_mm=20.0, repeat=True, models=NO_MODELS)
+    assert report.findings[0].mask.count == 1
+    (small,) = [warning.message for warning in report.warnings if warning.code == "small_lesion"]
+    assert "one and the same value" in small
+    assert report.stability is None
+
+
+def test_the_place_of_a_leak_is_told(series, seed):
+    leak = Leak(30.0, (22, 30, 4), GRID.position_of((22, 30, 4)), (0.0, 1.0, 0.0), 20.0, 5.0, 9.0)
+    growth = replace(grow(series, [seed]), leak_tolerance=30.0, leak=leak)
+    (warning,) = _leak_warning(growth, 31.0)
+    x, y, z = (round(value) for value in leak.neck_mm)
+    assert f"at the tolerance 30, where it passes ({x}, {y}, {z}) mm, and 31 was used" in warning.message
+    assert _leak_warning(growth, 29.0) == []
+    report = replace(analyse(series, seeds=[seed], models=NO_MODELS), growth=growth)
+    told = report.to_dict()["growing"]
+    assert told["leak"] == {
+        "index": [22, 30, 4],
+        "position_mm": pytest.approx(leak.neck_mm),
+        "area_mm2": 20.0,
+        "volume_before_ml": 5.0,
+        "volume_after_ml": 9.0,
+    }
 
 
 def test_explore_mode_needs_no_lesion(series):

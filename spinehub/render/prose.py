@@ -67,6 +67,16 @@ def _growing_text(growing: Mapping[str, Any]) -> str:
     text += f"; tolerance {number(growing['tolerance'], 3)}, reach {number(growing['reach_mm'], 0)} mm"
     if growing["leak_tolerance"] is not None:
         text += f"; leaks from tolerance {number(growing['leak_tolerance'], 3)}"
+        if growing.get("leak"):
+            text += f" at ({', '.join(number(v) for v in growing['leak']['position_mm'])}) mm"
+    if growing.get("stability"):
+        again = growing["stability"]
+        low, high = (number(value, 2 if value < 10 else 1) for value in again["volume_interval_ml"])
+        text += (
+            f"; grown {again['repetitions']} times, from seeds up to {number(again['jitter_mm'], 0)} mm away and with "
+            f"tolerances around this one: mean Dice {number(again['mean_dice'], 2)}, 90 % of the volumes between {low} "
+            f"and {high} ml"
+        )
     return text
 
 

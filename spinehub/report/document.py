@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spinehub._version import __version__
+from spinehub.growing import Leak, Stability
 from spinehub.perfusion import Timing
 from spinehub.render.wording import DISCLAIMER
 from spinehub.report.records import Finding, Report, RouteAnswer
@@ -109,7 +110,7 @@ def _growing(report: Report) -> dict[str, Any]:
     """How the region was grown; the same keys, empty, where a mask was given instead of seeds."""
     growth = report.growth
     if growth is None:
-        empty = ("tolerance", "suggested_tolerance", "leak_tolerance", "reach_mm")
+        empty = ("tolerance", "suggested_tolerance", "leak_tolerance", "leak", "reach_mm", "stability")
         return {"seeds": [], **dict.fromkeys(empty)}
     grid = report.image.grid
     return {
@@ -124,7 +125,34 @@ def _growing(report: Report) -> dict[str, Any]:
         "tolerance": report.tolerance,
         "suggested_tolerance": growth.suggested_tolerance,
         "leak_tolerance": growth.leak_tolerance,
+        "leak": _leak(growth.leak),
         "reach_mm": growth.reach_mm,
+        "stability": _stability(report.stability),
+    }
+
+
+def _leak(leak: Leak | None) -> dict[str, Any] | None:
+    """Where the region leaks."""
+    if leak is None:
+        return None
+    return {
+        "index": leak.neck,
+        "position_mm": leak.neck_mm,
+        "area_mm2": leak.neck_area_mm2,
+        "volume_before_ml": leak.volume_before_ml,
+        "volume_after_ml": leak.volume_after_ml,
+    }
+
+
+def _stability(stability: Stability | None) -> dict[str, Any] | None:
+    """How far the region agrees with itself, grown again."""
+    if stability is None:
+        return None
+    return {
+        "mean_dice": stability.mean_dice,
+        "volume_interval_ml": stability.volume_interval_ml,
+        "repetitions": stability.repetitions,
+        "jitter_mm": stability.jitter_mm,
     }
 
 

@@ -19,6 +19,7 @@ __all__ = ["OUTPUT_FILES", "curve_rows", "save_report"]
 
 OUTPUT_FILES = ("report.json", "mask.nii.gz", "features.csv", "curve.csv", "figure.png", "report.html")
 MAPS_FOLDER = "maps"
+AGREEMENT = "agreement"
 
 
 def save_report(report: Report, folder: Path) -> Path:
@@ -82,7 +83,8 @@ def _write_all(report: Report, folder: Path) -> None:
         write_mask(report.finding.mask, folder / "mask.nii.gz")
         _write_table(folder / "features.csv", [_feature_row(report, report.finding)])
     (folder / MAPS_FOLDER).mkdir()
-    for name, parametric_map in report.maps.items():
+    agreement = {} if report.stability is None else {AGREEMENT: report.stability.agreement}
+    for name, parametric_map in (*report.maps.items(), *agreement.items()):
         write_map(parametric_map, folder / MAPS_FOLDER / f"{name}.nii.gz")
     _write_pictures(report, document, folder)
 
@@ -125,7 +127,7 @@ def _write_pictures(report: Report, document: dict[str, Any], folder: Path) -> N
 def _move_all(work: Path, folder: Path) -> None:
     maps = folder / MAPS_FOLDER
     maps.mkdir(exist_ok=True)
-    for name in (*OUTPUT_FILES, *(f"{MAPS_FOLDER}/{map_name}.nii.gz" for map_name in MAP_NAMES)):
+    for name in (*OUTPUT_FILES, *(f"{MAPS_FOLDER}/{map_name}.nii.gz" for map_name in (*MAP_NAMES, AGREEMENT))):
         written, target = work / name, folder / name
         if written.exists():
             written.replace(target)

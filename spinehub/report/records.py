@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from spinehub.errors import InvalidArgumentError
 from spinehub.features import FeatureRow
-from spinehub.growing import Growth
+from spinehub.growing import Growth, Stability
 from spinehub.io import Source
 from spinehub.perfusion import HotSpot, Parameter, Timing
 from spinehub.render import Scene
@@ -131,6 +131,8 @@ class Report:
         In the order of :data:`WARNING_CODES`, each code at most once.
     source
         File names and hashes; None for data that did not come from a file.
+    stability
+        How far the region agrees with itself, grown again from jittered seeds; None where that was not asked for.
     """
 
     image: DynamicSeries | Volume
@@ -143,6 +145,7 @@ class Report:
     tolerance: float | None = None
     findings: tuple[Finding, ...] = ()
     source: Source | None = None
+    stability: Stability | None = None
 
     def __post_init__(self) -> None:
         if tuple(answer.name for answer in self.routes) != ROUTES:
