@@ -33,7 +33,7 @@ __all__ = [
     "pooled_mix",
 ]
 
-STRENGTH = 1.0
+STRENGTH = 1.025
 """Scales every difference between the classes; see :mod:`spinehub.simulate.signs` for how it was set."""
 SHARED = 2.0 / 11.0
 """Share of draws of each sign that ignore the histology: bounds its likelihood ratio by 10."""
