@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 __all__ = ["Canvas", "rounded", "smooth_field", "soft"]
 
 _Array = NDArray[np.float32]
+_FEW = 0.7
+"""Below this share of points that a tissue covers, it pays to pick them out."""
 
 
 def soft(distance_mm: NDArray[Any], width_mm: float) -> _Array:
@@ -89,10 +91,17 @@ class Canvas:
         """Cover `share` ``(M,)`` of the points `where` with a mixture of tissues (parts of 1; none for air)."""
         free = self.free[where]
         covered = share * free
-        if not covered.any():
+        hit = np.flatnonzero(covered > 0)
+        if not hit.size:
             return
+        parts = dict(mixture)
+        if hit.size < _FEW * covered.size:
+            # Most points are missed: go on with the others alone.
+            where = hit if isinstance(where, slice) else where[hit]
+            free, covered = free[hit], covered[hit]
+            parts = {name: part[hit] if isinstance(part, np.ndarray) else part for name, part in mixture.items()}
         self.free[where] = free - covered
-        for name, part in mixture.items():
+        for name, part in parts.items():
             if name not in self.layers:
                 self.layers[name] = np.zeros(self.free.size, dtype=np.float32)
             self.layers[name][where] += covered * part

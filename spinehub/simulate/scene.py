@@ -87,10 +87,11 @@ def paint_scene(recipe: CaseRecipe, geometry: SpineGeometry) -> Scene:
         name: smooth_field(rng, matrix, spacing, (length[order[0]], length[order[1]], length[order[2]]))
         for name, length in _FIELD_LENGTH_MM.items()
     }
+    textures = {name: np.ascontiguousarray(np.moveaxis(field, 2, 0)) for name, field in fields.items()}
     shares = {name: np.zeros(matrix, dtype=np.float32) for name in _COMPONENTS}
     kept = [np.zeros((*matrix, SUB_SLICES), dtype=np.float16) for _ in range(3)]
     for k in range(matrix[2]):
-        block = _paint_slice(recipe, geometry, k, {name: field[:, :, k] for name, field in fields.items()})
+        block = _paint_slice(recipe, geometry, k, {name: texture[k] for name, texture in textures.items()})
         for name, layer in block.canvas.layers.items():
             planes = layer.reshape(SUB_SLICES, *matrix[:2])
             shares[name][:, :, k] = sum(planes[1:], planes[0]) * np.float32(1.0 / SUB_SLICES)
@@ -103,7 +104,7 @@ def _paint_slice(recipe: CaseRecipe, geometry: SpineGeometry, k: int, fields: di
     points: Located = geometry.locate(*slice_points(recipe, k), planes=SUB_SLICES)
     count = points.u.size
     width = float(np.sqrt(recipe.protocol.spacing_mm[0] * recipe.protocol.spacing_mm[1]))
-    spread = {name: np.broadcast_to(field, (SUB_SLICES, *field.shape)).reshape(-1) for name, field in fields.items()}
+    spread = {name: np.tile(field.reshape(-1), SUB_SLICES) for name, field in fields.items()}
     empty = [np.zeros(count, dtype=np.float32) for _ in range(4)]
     block = Block(points, geometry, width, spread, Canvas(count), *empty)
     for painter in _PAINTERS:
