@@ -5,7 +5,7 @@ and 1992; quoted from memory, so treat them as assumed to 10 %). Checked against
 Baker, Int J Spine Surg 2021;15:1072 (196 CT: height 30.3 +- 1.9 in front and 26.3 +- 1.9 behind, length 35.7 +- 3.5,
 canal 15.6 +- 2.1 long and 28.2 +- 3.1 wide, its length the same in all lumbar levels); cord of 78.1 +- 9.4 mm2 in men
 and 74.4 +- 9.4 in women at C5 after Kato et al., Eur Spine J 2012;21:1499 (1,211 volunteers; here 7.8 x 13.3 mm, 81
-mm2). Tilts describe a lying person (assumed).
+mm2, and the same spread). Tilts describe a lying person (assumed).
 """
 
 from dataclasses import dataclass
@@ -132,6 +132,7 @@ def draw_anatomy(rng: np.random.Generator, level: str, patient: PatientRecipe) -
     return AnatomyRecipe(
         level=level,
         size=float(size),
+        cord_size=float(np.clip(rng.normal(1.0 if not female else 0.98, 0.06), 0.8, 1.2)),
         curvature=float(rng.uniform(0.65, 1.2)),
         tilt_jitter_deg=_floats(rng.normal(0.0, 1.2, count)),
         disc_grade=_floats(grade),

@@ -95,6 +95,8 @@ class AnatomyRecipe:
         Index vertebra, such as ``"T8"``.
     size
         Factor on all published sizes of bodies, discs and canal.
+    cord_size
+        Factor on the diameters of the spinal cord, which do not follow the skeleton.
     curvature
         Factor on the published tilt of each vertebra.
     tilt_jitter_deg, disc_grade, marrow_fat_shift
@@ -121,6 +123,7 @@ class AnatomyRecipe:
 
     level: str
     size: float
+    cord_size: float
     curvature: float
     tilt_jitter_deg: tuple[float, ...]
     disc_grade: tuple[float, ...]

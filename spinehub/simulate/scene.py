@@ -28,6 +28,8 @@ __all__ = ["SUB_SLICES", "Scene", "paint_scene", "slice_points"]
 _Array = NDArray[np.float32]
 SUB_SLICES = 3
 """Planes per slice, spread evenly over its thickness."""
+_EDGE_VOXELS = 0.6
+"""Width of a soft edge: narrower than a voxel, since finite sampling of k-space blurs it further (real scans agree)."""
 _COMPONENTS = (*WATER_TISSUES, "fat")
 _PAINTERS = (
     paint_outside, paint_canal, paint_bodies, paint_discs, paint_head, paint_neck_arteries, paint_posterior,
@@ -103,7 +105,7 @@ def paint_scene(recipe: CaseRecipe, geometry: SpineGeometry) -> Scene:
 def _paint_slice(recipe: CaseRecipe, geometry: SpineGeometry, k: int, fields: dict[str, _Array]) -> Block:
     points: Located = geometry.locate(*slice_points(recipe, k), planes=SUB_SLICES)
     count = points.u.size
-    width = float(np.sqrt(recipe.protocol.spacing_mm[0] * recipe.protocol.spacing_mm[1]))
+    width = _EDGE_VOXELS * float(np.sqrt(recipe.protocol.spacing_mm[0] * recipe.protocol.spacing_mm[1]))
     spread = {name: np.tile(field.reshape(-1), SUB_SLICES) for name, field in fields.items()}
     empty = [np.zeros(count, dtype=np.float32) for _ in range(4)]
     block = Block(points, geometry, width, spread, Canvas(count), *empty)

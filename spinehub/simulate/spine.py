@@ -138,8 +138,8 @@ class SpineGeometry:
             "canal_depth": sizes.canal_depth * size,
             "canal_width": sizes.canal_width * size,
             "drop": sizes.spinous_drop,
-            "cord_depth": sizes.cord_depth,
-            "cord_width": sizes.cord_width,
+            "cord_depth": sizes.cord_depth * self.anatomy.cord_size,
+            "cord_width": sizes.cord_width * self.anatomy.cord_size,
             "fascia": tips,
         }
         order = np.argsort(self.level_s)
