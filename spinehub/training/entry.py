@@ -1,5 +1,6 @@
 """``train_route``: from a cohort folder to a model folder."""
 
+import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -95,7 +96,8 @@ def train_route(
     rows = read_cohort(cohort_folder)
     review = review_cohort(rows)
     _require_sound(review)
-    begun = None if start is None else load_model(route, start)
+    # A copy: loaded models are shared within a process, and this one is about to change.
+    begun = None if start is None else copy.deepcopy(load_model(route, start))
     _check_start(route, begun, recalibrated, spec, architecture)
     model = _network_of(begun) if begun is not None else _new_model(route, spec, architecture, plan.seed)
     preparation = (
