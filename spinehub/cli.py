@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from spinehub import words
 from spinehub._version import __version__
-from spinehub.errors import ModelError, SpineHubError
+from spinehub.errors import InvalidArgumentError, ModelError, SpineHubError
 
 if TYPE_CHECKING:
     from spinehub.series import DynamicSeries
@@ -78,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
         _verb(verbs, "publish", _publish, "put a model folder, or the page itself, on the Hugging Face Hub")
     )
     words.add_models(_verb(verbs, "models", _models, "list the models: where they come from, licence and scores"))
+    words.add_replay(_verb(verbs, "replay", _replay, "do a bundled case again and compare"))
     words.add_sources(_verb(verbs, "demo", _demo, "open the page in a browser"))
     return parser
 
@@ -315,6 +316,18 @@ def _models(arguments: argparse.Namespace) -> None:
             raise ModelError(f"{len(failed)} of {len(passed) + len(failed)} models are not what they were")
     else:
         print(describe_models(list_models()))
+
+
+def _replay(arguments: argparse.Namespace) -> None:
+    from spinehub.bundle import replay_bundle
+
+    replay = replay_bundle(arguments.bundle, arguments.inputs, models=dict(arguments.model))
+    if arguments.output is not None:
+        replay.report.save(arguments.output)
+    if replay.differences:
+        raise InvalidArgumentError(f"the case was not reproduced: {'; '.join(replay.differences)}")
+    mask = "no mask" if replay.mask_voxels is None else f"the same mask ({replay.mask_voxels} voxels)"
+    print(f"Reproduced: {mask}, the same {replay.numbers} numbers, the same decisions and weights")
 
 
 def _demo(_: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ __all__ = [
     "ROUTES",
     "add_models",
     "add_publish",
+    "add_replay",
     "add_sources",
     "count",
     "index",
@@ -122,6 +123,14 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--verify", action="store_true", help="check files, hashes, loading and golden outputs")
     what.add_argument("--download", type=output, metavar="DIR", help="make a folder for a machine without network")
     add_sources(parser)
+
+
+def add_replay(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``replay``."""
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="zip file, as the page or a script wrote it")
+    parser.add_argument("inputs", nargs="*", type=Path, metavar="INPUT", help="the image it was made from")
+    parser.add_argument("--model", action="append", default=[], type=model, metavar="ROUTE=ID", help="as in analyse")
+    parser.add_argument("--output", type=output, metavar="DIR", help="folder for the new results")
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:

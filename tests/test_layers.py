@@ -16,7 +16,7 @@ FLOORS = (
     {"report", "models", "cohort"},
     {"dataset", "hub", "routes"},
     {"training", "pipeline"},
-    {"evaluation"},
+    {"evaluation", "bundle"},
     {"demo"},
     {"cli"},
     {"__main__"},

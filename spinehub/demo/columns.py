@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from spinehub.demo.markup import element
+from spinehub.demo.markup import Markup, element
 from spinehub.demo.priors import prior_card
 from spinehub.demo.shown import DOWNLOADS
 from spinehub.demo.viewer import FileDrop, NiiViewer
@@ -20,6 +20,7 @@ _LABELS = {
     "tables_file": "Tables",
     "figure_file": "Figure",
     "json_file": "JSON",
+    "bundle_file": "Case bundle",
 }
 
 
@@ -121,8 +122,20 @@ def _right_column() -> dict[str, Any]:
             with gr.Row(elem_classes="sh-buttons"):
                 for name in DOWNLOADS:
                     parts[name] = gr.DownloadButton(_LABELS[name], size="sm", min_width=70, interactive=False)
+            parts["with_images"] = gr.Checkbox(
+                False, label="Put the images into the bundle", container=False, elem_classes="sh-check"
+            )
+            gr.HTML(_bundle_note(), js_on_load=None, apply_default_css=False)
         with card():
             title("Your files")
             parts["privacy_panel"] = panel()
             parts["delete"] = gr.Button("Delete now", size="sm")
     return parts
+
+
+def _bundle_note() -> Markup:
+    copy = element("button", "Copy a link", type="button", class_="sh-link", id="sh-copy-link")
+    command = element("code", "spinehub replay case.zip IMAGE")
+    text = "The bundle holds clicks, settings, hashes and results; "
+    link = " with the seeds and settings of this view, and no image."
+    return element("p", text, command, " gets the same mask and numbers elsewhere. ", copy, link, class_="sh-small")

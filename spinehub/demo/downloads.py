@@ -4,7 +4,9 @@ import secrets
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from spinehub.bundle import write_bundle
 from spinehub.demo.cases import LoadedCase
 from spinehub.demo.loading import EXAMPLE
 from spinehub.demo.session import Session
@@ -18,6 +20,7 @@ _SINGLE_FILES = {
     "figure_file": "figure.png",
     "json_file": "report.json",
 }
+BUNDLE = "case.zip"
 _TABLES = ("curve.csv", "features.csv")
 
 
@@ -40,12 +43,25 @@ def write_downloads(case: LoadedCase, session: Session, folder: Path) -> dict[st
         _copy_example(case, output)
     else:
         return {}
+    inputs = _uploaded_images(session) if session.with_images else ()
+    write_bundle(output / BUNDLE, image=case.image, outputs=output, clicks=_clicks(session), inputs=inputs)
     files = {name: output / file for name, file in _SINGLE_FILES.items() if (output / file).exists()}
+    files["bundle_file"] = output / BUNDLE
     tables = [output / name for name in _TABLES if (output / name).exists()]
     maps = sorted((output / "maps").glob("*.nii.gz"))
     return (
         files | _zipped("tables_file", output / "tables.zip", tables) | _zipped("maps_file", output / "maps.zip", maps)
     )
+
+
+def _uploaded_images(session: Session) -> tuple[str, ...]:
+    """The visitor's images in the order they were read, or the example's series."""
+    own = tuple(path for path in session.files if not path.lower().endswith(".json"))
+    return own or (str(EXAMPLE / "series.nii.gz"),)
+
+
+def _clicks(session: Session) -> list[dict[str, Any]]:
+    return [{"position_mm": list(seed.position_mm), "background": seed.background} for seed in session.seeds]
 
 
 def _copy_example(case: LoadedCase, output: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from spinehub.demo import shown
 from spinehub.demo.cases import CaseStore, LoadedCase, Outcome
 from spinehub.demo.downloads import write_downloads
+from spinehub.demo.links import Linked, parse_link
 from spinehub.demo.loading import example_session, load_case, load_example, parse_times
 from spinehub.demo.session import Session, Workspace
 from spinehub.demo.view import KEEP, View
@@ -50,8 +51,17 @@ class Handlers:
     # --- coming and going ---
 
     def open_page(self, request: gr.Request) -> Reply:
-        """Show the example, already analysed."""
-        return self.use_example(Session(self.workspace.enter(request.session_hash)))
+        """Show the example, already analysed, or what the link the page was opened with asks for."""
+        linked = _linked(request)
+        session, view = self.use_example(Session(self.workspace.enter(request.session_hash)))
+        if linked is None:
+            return session, view
+        session = replace(session, linked=linked)
+        if linked.own_image:
+            gr.Info("This link belongs to an image of the sender's. Open the same file, and its seeds are placed.")
+            return session, view
+        session, placed = self._follow_link(session)
+        return session, replace(view, **shown.vars_given(placed))
 
     def use_example(self, session: Session) -> Reply:
         """Go back to the bundled example."""
@@ -89,8 +99,12 @@ class Handlers:
         if not files:
             return KEEP, View()
         paths = self.workspace.take(self._known(session).token, files)
-        fresh = Session(session.token, files=paths, revision=session.revision + 1)
-        return self._explore(fresh)
+        fresh = Session(session.token, files=paths, linked=session.linked, revision=session.revision + 1)
+        session, view = self._explore(fresh)
+        if session.linked is None or not session.linked.own_image:
+            return session, view
+        session, placed = self._follow_link(session)
+        return session, replace(view, **shown.vars_given(placed))
 
     def set_times(self, text: str, session: Session) -> Reply:
         """Read the same files again with the times the visitor typed."""
@@ -172,6 +186,14 @@ class Handlers:
             return KEEP, View()
         return KEEP, shown.downloads(write_downloads(case, session, self.workspace.folder(session.token)))
 
+    def set_bundle(self, with_images: bool, session: Session) -> Reply:
+        """Write the bundle anew, with the images in it or without."""
+        session = replace(self._known(session), with_images=bool(with_images))
+        case = self._case(session)
+        if case.report is None and not session.is_example:
+            return session, View()
+        return session, shown.downloads(write_downloads(case, session, self.workspace.folder(session.token)))
+
     # --- without WebGL2 ---
 
     def unsupported(self, session: Session) -> Reply:
@@ -215,6 +237,22 @@ class Handlers:
         self.store.want(session.token, session.wanted)
         return session, shown.whole(case, session, self._viewer(case, session), {})
 
+    def _follow_link(self, session: Session) -> Reply:
+        """Place the seeds of a link, once, at its tolerance."""
+        linked, grid = session.linked, self._case(session).image.grid
+        if linked is None:
+            return session, View()
+        session = replace(session, linked=None)
+        for seed in linked.seeds:
+            seed.index_on(grid)
+        session, view = self._grow_again(replace(session, seeds=linked.seeds, reach_mm=linked.reach_mm))
+        if linked.tolerance is not None:
+            session = replace(session, tolerance=float(np.float32(linked.tolerance)))
+            self.store.want(session.token, session.wanted)
+            case = self._case(session)
+            view = shown.region(case, session, self._viewer(case, session))
+        return session, replace(view, reach=session.reach_mm)
+
     def _add(self, seed: Seed, session: Session) -> Reply:
         seed.index_on(self._case(session).image.grid)
         return self._grow_again(replace(session, seeds=(*session.seeds, seed)))
@@ -237,6 +275,15 @@ def _region(session: Session) -> dict[str, Any]:
     if not session.seeds or session.tolerance is None:
         return {"models": {}}
     return {"seeds": session.seeds, "tolerance": session.tolerance, "reach_mm": session.reach_mm}
+
+
+def _linked(request: gr.Request) -> Linked | None:
+    """What the address asks for; a link that cannot be read is said to be so, and the example is shown."""
+    try:
+        return parse_link(dict(getattr(request, "query_params", None) or {}))
+    except InvalidArgumentError as error:
+        gr.Warning(sentence(error), title="Link not followed")
+        return None
 
 
 def sentence(error: Exception) -> str:

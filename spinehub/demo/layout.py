@@ -112,9 +112,11 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
     grow = {"concurrency_id": "grow", "concurrency_limit": 2}
     latest = {**grow, "trigger_mode": "always_last"}
     reading = {**grow, "show_progress": "full", "show_progress_on": parts["case_panel"]}
-    demo.load(_answering(handlers.open_page), None, targets, api_visibility="private", show_progress="hidden")
+    opened = demo.load(_answering(handlers.open_page), None, targets, api_visibility="private", show_progress="hidden")
+    answer_after(opened)
     on(parts["example"].click, handlers.use_example)
     on(parts["delete"].click, handlers.delete_now)
+    on(parts["with_images"].input, handlers.set_bundle, parts["with_images"], concurrency_id="model")
     on(parts["contrast"].input, handlers.say_contrast, parts["contrast"])
     on(parts["viewer"].unsupported, handlers.unsupported)
     on(parts["plain_slice"].release, handlers.plain_slice, parts["plain_slice"], trigger_mode="always_last")

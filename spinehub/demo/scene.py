@@ -197,6 +197,8 @@ def _region_info(case: LoadedCase, session: Session) -> dict[str, Any]:
         "seeds": seeds,
         "tolerance": session.tolerance or 0.0,
         "revision": session.revision,
+        "reach_mm": session.reach_mm,
+        "own_image": not session.is_example,
         "focus": seeds[-1]["mm"] if seeds else None,
     }
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from spinehub.demo.links import Linked
 from spinehub.errors import InputRefusedError, InvalidArgumentError
 from spinehub.volume import Seed
 
@@ -43,6 +44,10 @@ class Session:
         What the visitor said about a single volume; None: not asked.
     seeds, tolerance, reach_mm
         The region as it is set now; tolerance None until something was grown.
+    linked
+        What the link the page was opened with asks for, until it is done.
+    with_images
+        Whether the case bundle holds the images too; only where the visitor asked for it.
     revision
         Counts up with each new region: the browser takes its tolerance when it changes.
     """
@@ -55,6 +60,8 @@ class Session:
     seeds: tuple[Seed, ...] = ()
     tolerance: float | None = None
     reach_mm: float = 60.0
+    linked: Linked | None = None
+    with_images: bool = False
     revision: int = 0
 
     @property

@@ -37,7 +37,7 @@ __all__ = [
     "with_contrast_answer",
 ]
 
-DOWNLOADS = ("report_file", "mask_file", "maps_file", "tables_file", "figure_file", "json_file")
+DOWNLOADS = ("report_file", "mask_file", "maps_file", "tables_file", "figure_file", "json_file", "bundle_file")
 _PLAIN_WIDTH = 560
 """Pixels across the plain image."""
 _CONTRAST_ANSWERS = {

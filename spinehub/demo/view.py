@@ -42,6 +42,7 @@ class View:
     tables_file: Any = KEEP
     figure_file: Any = KEEP
     json_file: Any = KEEP
+    bundle_file: Any = KEEP
     plain_group: Any = KEEP
     plain_image: Any = KEEP
     plain_slice: Any = KEEP

@@ -63,6 +63,25 @@
     applyPrior();
   }).observe(document.documentElement, { childList: true, subtree: true });
 
+  /* A link with the seeds and settings of this view: numbers only, nothing of the image. */
+  function linkOf(viewer) {
+    const place = (seed) => seed.mm.map((mm) => Math.round(10 * mm) / 10).join(",");
+    const list = (background) => viewer.info.seeds.filter((seed) => seed.background === background).map(place).join(";");
+    const query = new URLSearchParams({ seeds: list(false), tolerance: viewer.tolerance, reach: viewer.info.reach_mm });
+    if (list(true)) query.set("background", list(true));
+    if (viewer.info.own_image) query.set("image", "own");
+    return `${location.origin}${location.pathname}?${query}`;
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("#sh-copy-link"), viewer = window.spinehubViewer;
+    if (!button || !viewer?.info?.seeds.length) return;
+    button.dataset.link = linkOf(viewer);
+    try { await navigator.clipboard.writeText(button.dataset.link); button.textContent = "Link copied"; }
+    catch { window.prompt("Copy this link", button.dataset.link); }
+    setTimeout(() => { button.textContent = "Copy a link"; }, 2500);
+  });
+
   document.addEventListener("click", (event) => {
     const overlay = event.target.closest("[data-overlay]")?.dataset.overlay;
     if (!overlay) return;
