@@ -272,7 +272,6 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _check_cohort(folder: Path) -> None:
-    from spinehub.errors import InvalidArgumentError
     from spinehub.io import read_cohort
     from spinehub.training.review import review_cohort
 
@@ -319,15 +318,9 @@ def _models(arguments: argparse.Namespace) -> None:
 
 
 def _replay(arguments: argparse.Namespace) -> None:
-    from spinehub.bundle import replay_bundle
+    from spinehub.bundle import replay_in_words
 
-    replay = replay_bundle(arguments.bundle, arguments.inputs, models=dict(arguments.model))
-    if arguments.output is not None:
-        replay.report.save(arguments.output)
-    if replay.differences:
-        raise InvalidArgumentError(f"the case was not reproduced: {'; '.join(replay.differences)}")
-    mask = "no mask" if replay.mask_voxels is None else f"the same mask ({replay.mask_voxels} voxels)"
-    print(f"Reproduced: {mask}, the same {replay.numbers} numbers, the same decisions and weights")
+    print(replay_in_words(arguments.bundle, arguments.inputs, dict(arguments.model), arguments.output))
 
 
 def _demo(_: argparse.Namespace) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from spinehub.bundle.archive import Bundle, read_bundle
-from spinehub.errors import InputRefusedError
+from spinehub.errors import InputRefusedError, InvalidArgumentError
 from spinehub.io import Source, describe_source, read_mask, read_series
 from spinehub.pipeline import DEFAULT_MODELS, analyse
 from spinehub.report import Report
 from spinehub.series import DynamicSeries, Protocol
 from spinehub.volume import Mask, Seed, Volume
 
-__all__ = ["RELATIVE_TOLERANCE", "Replay", "replay_bundle"]
+__all__ = ["RELATIVE_TOLERANCE", "Replay", "replay_bundle", "replay_in_words"]
 
 RELATIVE_TOLERANCE = 1e-4
 """Numbers of two machines count as the same within this: the networks' arithmetic differs in the last digits."""
@@ -70,6 +70,23 @@ def replay_bundle(
         return _replay(read, [Path(file) for file in inputs], models or {})
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputRefusedError(f"the settings of the bundle are not as they were written ({error!r:.80})") from error
+
+
+def replay_in_words(bundle: Path, inputs: Sequence[Path], models: Mapping[str, Any], output: Path | None) -> str:
+    """Do a bundled case again, save it where `output` is given, and say that it is the same.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is not the same, with every difference.
+    """
+    replay = replay_bundle(bundle, inputs, models=models)
+    if output is not None:
+        replay.report.save(output)
+    if replay.differences:
+        raise InvalidArgumentError(f"the case was not reproduced: {'; '.join(replay.differences)}")
+    mask = "no mask" if replay.mask_voxels is None else f"the same mask ({replay.mask_voxels} voxels)"
+    return f"Reproduced: {mask}, the same {replay.numbers} numbers, the same decisions and weights"
 
 
 def _replay(read: Bundle, inputs: list[Path], models: Mapping[str, Any]) -> Replay:
