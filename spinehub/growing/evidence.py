@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from spinehub.volume import Position
 
-__all__ = ["Palette", "log_ratio", "principal_channels", "slowness_of"]
+__all__ = ["Palette", "log_ratio", "principal_channels", "slowness_of", "smoothed"]
 
 _SMOOTHING_MM = 0.5
 _BINS = {1: 64, 2: 32, 3: 18}
@@ -44,16 +44,19 @@ class Palette:
         count = _BINS[len(channels)]
         bins = np.zeros(channels.shape[1:], dtype=np.int64)
         for channel in channels:
-            smooth = _smoothed(channel, np.isfinite(channel), spacing_mm)
+            smooth = smoothed(channel, np.isfinite(channel), spacing_mm, _SMOOTHING_MM)
             low, high = np.percentile(smooth[around], (1, 99))
             share = (smooth - low) / (high - low) if high > low else np.zeros_like(smooth)
             bins = bins * count + np.clip((share * count).astype(np.int64), 0, count - 1)
         return cls(bins, (count,) * len(channels))
 
 
-def _smoothed(channel: NDArray[np.float32], valid: NDArray[np.bool_], spacing_mm: Position) -> NDArray[np.float32]:
+def smoothed(
+    channel: NDArray[np.float32], valid: NDArray[np.bool_], spacing_mm: Position, sigma_mm: float
+) -> NDArray[np.float32]:
+    """Channel after a Gaussian filter over its valid voxels, ``(i, j, k)`` float32; 0 elsewhere."""
     # Across thick slices a narrow kernel would only add rounding.
-    sigmas = [_SMOOTHING_MM / step if 0.3 * step < _SMOOTHING_MM else 0.0 for step in spacing_mm]
+    sigmas = [sigma_mm / step if 0.3 * step < sigma_mm else 0.0 for step in spacing_mm]
     if valid.all():
         return ndimage.gaussian_filter(channel, sigmas)
     weights = ndimage.gaussian_filter(valid.astype(np.float32), sigmas)

@@ -8,26 +8,20 @@ from numpy.typing import NDArray
 
 from spinehub.errors import InvalidArgumentError
 from spinehub.growing.channels import GrowableImage, cut_channels, grid_of
-from spinehub.growing.domain import SeedVoxels, box_around, distance_from, seed_voxels
-from spinehub.growing.evidence import Palette, log_ratio, principal_channels, slowness_of
-from spinehub.growing.front import march
+from spinehub.growing.consensus import lesion_probability
+from spinehub.growing.domain import box_around, distance_from, seed_voxels
+from spinehub.growing.evidence import log_ratio
 from spinehub.growing.growth import GrowingWarning, Growth
 from spinehub.growing.leak import find_leak
 from spinehub.growing.limits import Limits
 from spinehub.growing.plain import why_plain
+from spinehub.growing.scene import Scene, context_mm, look_around, seen_mm
+from spinehub.growing.territory import arrival_of
 from spinehub.growing.tolerance import suggest_tolerance
 from spinehub.series import ParametricMap
-from spinehub.volume import Grid, Index, Mask, Position, Seed
+from spinehub.volume import Index, Mask, Seed
 
 __all__ = ["grow"]
-
-_SEED_BALL_MM = 6.0
-"""Voxels this near a seed are the first examples of the lesion (or of its surroundings, for background seeds)."""
-_FAR_MM = 25.0
-"""From here on a voxel counts in full as a first example of the surroundings."""
-_AROUND_MM = 40.0
-"""Intensities within this distance set the range of the histogram bins."""
-_ROUNDS = 2
 
 
 def grow(
@@ -66,12 +60,20 @@ def grow(
 
     Notes
     -----
-    Each voxel's slowness follows the likelihood ratio of its intensities under two smoothed joint histograms, one of
-    examples of the lesion and one of its surroundings (the statistics of interactive segmentation by graph cuts, Boykov
-    and Jolly, ICCV 2001). The first examples are a ball around the foreground seeds and what lies far from them; the
-    region found with these gives the examples of the second and last round. A front marched through that slowness
-    (Sethian, PNAS 1996;93:1591) keeps every level set connected to a seed. Nothing depends on the scale or offset of
-    the intensities, and no parameter is set per case.
+    A front is marched from the seeds through a field of slowness (Sethian, PNAS 1996;93:1591), so that every level set
+    is connected to a seed. Two things slow it. One is the likelihood ratio of the intensities under two smoothed joint
+    histograms, of examples of the lesion and of its surroundings (the statistics of interactive segmentation by graph
+    cuts, Boykov and Jolly, ICCV 2001). The other is the squared gradient beyond the usual one near the click (the
+    stopping term of geodesic active contours, Caselles et al., Int J Comput Vis 1997;22:61): it closes borders between
+    tissues that look alike, and is silent in noise.
+
+    The size of the lesion is not known, so several are tried: the examples are a ball around the seeds and what lies
+    beyond a radius; the level sets of all radii vote, and the votes give a probability that each voxel belongs to the
+    lesion. The probability weighs the examples of the last march, and the suggested tolerance has the best expected
+    overlap with it. A short reach states the size: what lies beyond it is then the example of the surroundings.
+    Corrective clicks compete for voxels, count as evidence that falls with the way from them, and ease the front next
+    to them. Nothing depends on the scale or offset of the intensities, and no parameter is set per case.
+    `benchmarks/growing_real_tumours.md` has the comparison.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def grow(
         raise InvalidArgumentError(f"reach_mm must be a finite number above 0, got {reach_mm}")
     limits = Limits(intensity_range, box, keep_out)
     voxels = seed_voxels(seeds, grid)
-    part = limits.cut(box_around(voxels.foreground, grid, reach_mm), grid)
+    part = limits.cut(box_around(voxels.foreground, grid, max(reach_mm, seen_mm(reach_mm))), grid)
     limits.require_seeds(image, voxels.foreground)
     local = voxels.within(part)
     channels = cut_channels(image, part)
@@ -99,13 +101,17 @@ def grow(
     if warning is not None:
         warnings.warn(warning, GrowingWarning, stacklevel=2)
         even = np.where(within, 1.0, np.inf).astype(np.float32)
-        arrival, suggested = _arrival(even, grid, local, within_slice), 0.0
+        arrival, suggested = arrival_of(even, grid, local, within_slice), 0.0
     else:
-        arrival, evidence, suggested = _grown(channels, within, distance, local, grid, within_slice)
+        scene = look_around(channels, within, distance, local, grid.spacing_mm, reach_mm)
+        probability = lesion_probability(scene, reach_mm)
+        evidence = _evidence(scene, probability, reach_mm)
+        arrival = arrival_of(scene.slowness(evidence), grid, local, within_slice)
+        suggested = suggest_tolerance(arrival, probability)
         leak = find_leak(arrival, evidence > 0.0, grid, part, suggested)
         if leak is not None and leak.tolerance <= suggested:  # the region came through a neck: stay before it
             before = np.where(arrival < np.float32(leak.tolerance), arrival, np.inf).astype(np.float32)
-            suggested = suggest_tolerance(before, evidence, grid.spacing_mm)
+            suggested = suggest_tolerance(before, probability)
     whole = np.full(grid.shape, np.inf, dtype=np.float32)
     whole[part] = arrival
     domain = np.zeros(grid.shape, dtype=bool)
@@ -124,27 +130,10 @@ def grow(
     )
 
 
-def _grown(
-    channels: NDArray[np.float32],
-    within: NDArray[np.bool_],
-    distance: NDArray[np.float32],
-    local: SeedVoxels,
-    grid: Grid,
-    within_slice: bool,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Arrival and evidence inside the box around the seeds, and the suggested tolerance."""
-    around = within & (distance <= _AROUND_MM)
-    palette = Palette.of(principal_channels(channels, around), around, grid.spacing_mm)
-    inside, outside = _first_examples(distance, within, local, grid)
-    for _ in range(_ROUNDS):
-        evidence = log_ratio(palette, inside, outside)
-        slowness = np.where(within, slowness_of(evidence), np.inf).astype(np.float32)
-        arrival = _arrival(slowness, grid, local, within_slice)
-        suggested = suggest_tolerance(arrival, evidence, grid.spacing_mm)
-        # What was found describes the lesion better than a ball around the click does.
-        inside = (arrival <= suggested).astype(np.float32)
-        outside = (within & (arrival > suggested)).astype(np.float32)
-    return arrival, evidence, suggested
+def _evidence(scene: Scene, probability: NDArray[np.float32], reach_mm: float) -> NDArray[np.float32]:
+    """Evidence for the lesion in each voxel, from what all sizes agree on."""
+    outside = (1.0 - probability) * (scene.known & (scene.distance <= context_mm(reach_mm)))
+    return log_ratio(scene.palette, probability, outside) + scene.clicked
 
 
 def _require_valid_seeds(channels: NDArray[np.float32], local: Sequence[Index], on_image: Sequence[Index]) -> None:
@@ -154,52 +143,3 @@ def _require_valid_seeds(channels: NDArray[np.float32], local: Sequence[Index], 
                 f"seed {index} lies on a voxel without a value (NaN or infinite in the image); "
                 "choose a voxel inside the tissue"
             )
-
-
-def _first_examples(
-    distance: NDArray[np.float32], within: NDArray[np.bool_], seeds: SeedVoxels, grid: Grid
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights of the voxels as examples of the lesion and of its surroundings, before anything is known."""
-    inside = np.clip(_SEED_BALL_MM + 1.0 - distance, 0.0, 1.0) * within
-    outside = np.clip(distance / _FAR_MM, 0.0, 1.0) ** 3 * within
-    if seeds.background:
-        from_background = distance_from(seeds.background, distance.shape, grid.spacing_mm)
-        held = np.clip(_SEED_BALL_MM + 1.0 - from_background, 0.0, 1.0) * within * (from_background < distance)
-        inside = inside * (from_background > distance)
-        outside = outside + held * float(outside.sum() / max(held.sum(), 1.0))
-    return inside.astype(np.float32), outside.astype(np.float32)
-
-
-def _arrival(slowness: NDArray[np.float32], grid: Grid, seeds: SeedVoxels, within_slice: bool) -> NDArray[np.float32]:
-    if not within_slice:
-        return _compete(slowness, grid.spacing_mm, seeds)
-    arrival = np.full_like(slowness, np.inf)
-    axis = grid.slice_axis
-    for position in sorted({voxel[axis] for voxel in seeds.foreground}):
-        cut = (slice(None),) * axis + (slice(position, position + 1),)
-        flat = SeedVoxels(_in_slice(seeds.foreground, axis, position), _in_slice(seeds.background, axis, position))
-        arrival[cut] = _compete(slowness[cut], grid.spacing_mm, flat)
-    return arrival
-
-
-def _in_slice(voxels: Sequence[Index], axis: int, position: int) -> tuple[Index, ...]:
-    kept = [list(voxel) for voxel in voxels if voxel[axis] == position]
-    for voxel in kept:
-        voxel[axis] = 0
-    return tuple((voxel[0], voxel[1], voxel[2]) for voxel in kept)
-
-
-def _compete(slowness: NDArray[np.float32], spacing_mm: Position, seeds: SeedVoxels) -> NDArray[np.float32]:
-    """Front of the foreground on the voxels that the front of the background does not reach first."""
-    if not seeds.background:
-        return march(slowness, spacing_mm, seeds.foreground)
-    blocked = slowness.copy()
-    for voxel in seeds.background:
-        blocked[voxel] = np.inf
-    arrival = march(blocked, spacing_mm, seeds.foreground)
-    open_slowness = slowness.copy()
-    for voxel in seeds.background:
-        open_slowness[voxel] = 1.0
-    held = march(open_slowness, spacing_mm, seeds.background) <= arrival
-    # A second front on the own territory alone keeps every level set connected to a seed.
-    return march(np.where(held, np.inf, slowness).astype(np.float32), spacing_mm, seeds.foreground)
