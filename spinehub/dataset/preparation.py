@@ -35,7 +35,8 @@ TABULAR = "tabular"
 CASE_FILE = "case.json"
 DONE_FILE = "done.json"
 _RECIPE_FACTS = ("version", "seed", "cohort", "kinetics")
-_VERSION = 1
+_VERSION = 2
+"""Raise it when clicks, growing or features change what is prepared."""
 _CLICKED_AGAIN = 4
 """One case in so many is clicked a second time, to see which features keep their value."""
 
