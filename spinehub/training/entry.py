@@ -22,7 +22,7 @@ from spinehub.training.review import CohortReview, review_cohort
 
 __all__ = ["train_route"]
 
-_DESCRIBED = 400
+_DESCRIBED = 250
 """Training cases whose activations describe the domain."""
 _NAMED = 5
 _Progress = Callable[[float, str], None]
