@@ -2,10 +2,11 @@
 
     python benchmarks/simulator_separability.py [SECTION ...]
 
-Sections: ceiling, matched, published, priors, floors, null, ladder; none: all. Prints the tables of simulator_separability.md. Seeds 61001 to
-61005 are used nowhere else. The two parameters are measured on rendered small fields of view around the lesion (same
-sequence, timing, voxels, motion and noise) inside its true mask by the code that measures real series; the rule is the
-project's own, out of fold. Areas under the curve and accuracies carry 95 % bootstrap intervals over cases.
+Sections: ceiling, matched, published, priors, floors, null, ladder; none: all. Prints the tables of
+simulator_separability.md. Seeds 61001 to 61005 are used nowhere else. The two parameters are measured on rendered small
+fields of view around the lesion (same sequence, timing, voxels, motion and noise) inside its true mask by the code that
+measures real series; the rule is the project's own, out of fold. Areas under the curve and accuracies carry 95 %
+bootstrap intervals over cases.
 """
 
 import sys
@@ -135,7 +136,8 @@ def ladder_section() -> Iterator[str]:
         steps = [name for name in DIFFERENCES if cohort == "as-published" or name not in POPULATION]
         for off in ("nothing", *steps, "everything"):
             without = {"nothing": (), "everything": DIFFERENCES}.get(off, (off,))
-            yield f"| {cohort} | {off} | {bayes(list(cohort_recipes(CASES, SEEDS['ladder'], cohort, without=without)))} |"
+            recipes = list(cohort_recipes(CASES, SEEDS["ladder"], cohort, without=without))
+            yield f"| {cohort} | {off} | {bayes(recipes)} |"
 
 
 SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
