@@ -1,12 +1,12 @@
 """How well the simulator's two classes can be told apart: ceiling, two-parameter rule, floors, null, ladder.
 
-    python benchmarks/simulator_separability.py [SECTION ...]
+    python benchmarks/simulator_separability.py [SECTION ...] [SIZE=COUNT ...]
 
-Sections: ceiling, noiseless, rendered, priors, floors, null, ladder; none: all. Prints the tables of
-simulator_separability.md. Seeds 61001 to 61005 are used nowhere else. The rule is the project's own, out of fold. It
-gets the two parameters either of the noiseless hot-spot tissue, or measured on rendered small fields of view around the
-lesion (same sequence, timing, voxels, motion and noise) inside its true mask by the code that measures real series.
-Areas under the curve and accuracies carry 95 % bootstrap intervals over cases.
+Sections: ceiling, noiseless, rendered, priors, floors, null, ladder; none: all. Sizes: those of SIZES. Prints the
+tables of simulator_separability.md. Seeds 61001 to 61005 are used nowhere else. The rule is the project's own, out of
+fold. It gets the two parameters either of the noiseless hot-spot tissue, or measured on rendered small fields of view
+around the lesion (same sequence, timing, voxels, motion and noise) inside its true mask by the code that measures real
+series. Areas under the curve and accuracies carry 95 % bootstrap intervals over cases.
 """
 
 import sys
@@ -32,7 +32,7 @@ from spinehub.series import Protocol
 from spinehub.simulate import DIFFERENCES, CaseRecipe, bayes_posterior, cohort_recipes, expected_parameters
 
 SEEDS = {"matched": 61001, "as-published": 61002, "priors": 61003, "null": 61004, "ladder": 61005}
-CASES, RENDERED, PRIOR_CASES, NULL_CASES, TWINS = 2000, {"matched": 500, "as-published": 250}, 120, 200, 200
+SIZES = {"cases": 2000, "rendered": 2000, "priors": 400, "null": 600, "twins": 700}
 PRIORS = ("none", "mild", "medium", "strong", "reversed")
 POPULATION = ("age", "level", "multiplicity")
 
@@ -67,11 +67,11 @@ def rule_cells(measured: list[Measured]) -> str:
 
 
 def ceiling_section() -> Iterator[str]:
-    yield f"## Ceiling: exact Bayes posterior, {CASES} recipes each\n"
+    yield f"## Ceiling: exact Bayes posterior, {SIZES['cases']} recipes each\n"
     yield "| cohort | kinetic prior | AUC | accuracy |\n|---|---|---|---|"
     for cohort in ("matched", "as-published"):
         for kinetics in PRIORS:
-            recipes = list(cohort_recipes(CASES, SEEDS[cohort], cohort, kinetics=kinetics))
+            recipes = list(cohort_recipes(SIZES["cases"], SEEDS[cohort], cohort, kinetics=kinetics))
             yield f"| {cohort} | {kinetics} | {bayes(recipes)} |"
 
 
@@ -85,18 +85,18 @@ def noiseless(recipe: CaseRecipe) -> Measured:
 
 
 def noiseless_section() -> Iterator[str]:
-    yield f"## Two-parameter rule on noiseless parameters, {CASES} recipes each\n"
+    yield f"## Two-parameter rule on noiseless parameters, {SIZES['cases']} recipes each\n"
     yield "| cohort | kinetic prior | with both parameters | AUC | accuracy |\n|---|---|---|---|---|"
     for cohort in ("matched", "as-published"):
         for kinetics in PRIORS:
-            recipes = cohort_recipes(CASES, SEEDS[cohort], cohort, kinetics=kinetics)
+            recipes = cohort_recipes(SIZES["cases"], SEEDS[cohort], cohort, kinetics=kinetics)
             yield f"| {cohort} | {kinetics} | {rule_cells([noiseless(recipe) for recipe in recipes])} |"
 
 
 def rendered_section() -> Iterator[str]:
     yield "## Two-parameter rule on rendered cases\n"
     yield "| cohort | kinetic prior | drawn | with both parameters | AUC | accuracy |\n|---|---|---|---|---|---|"
-    for cohort, count in RENDERED.items():
+    for cohort, count in (("matched", SIZES["rendered"]), ("as-published", SIZES["rendered"])):
         recipes = list(cohort_recipes(count, SEEDS[cohort], cohort))
         yield f"| {cohort} | medium | {count} | {rule_cells(seen(recipes))} |"
 
@@ -104,14 +104,16 @@ def rendered_section() -> Iterator[str]:
 def priors_section() -> Iterator[str]:
     for kinetics in PRIORS:
         if kinetics != "medium":
-            measured = seen(list(cohort_recipes(PRIOR_CASES, SEEDS["priors"], kinetics=kinetics)))
-            yield f"| matched | {kinetics} | {PRIOR_CASES} | {rule_cells(measured)} |"
+            measured = seen(list(cohort_recipes(SIZES["priors"], SEEDS["priors"], kinetics=kinetics)))
+            yield f"| matched | {kinetics} | {SIZES['priors']} | {rule_cells(measured)} |"
 
 
 def floors_section() -> Iterator[str]:
     yield "## Floors: logistic regressions out of fold, AUC\n"
     yield "| known | matched | as-published |\n|---|---|---|"
-    recipes = {cohort: list(cohort_recipes(CASES, SEEDS[cohort], cohort)) for cohort in ("matched", "as-published")}
+    recipes = {
+        cohort: list(cohort_recipes(SIZES["cases"], SEEDS[cohort], cohort)) for cohort in ("matched", "as-published")
+    }
     columns: dict[str, Callable[[CaseRecipe], tuple[float, ...]]] = {
         "age": lambda r: (r.patient.age_years, r.patient.age_years**2),
         "level": region_columns,
@@ -127,16 +129,16 @@ def floors_section() -> Iterator[str]:
         yield f"| {name} | {' | '.join(cells)} |"
     cells = []
     for chosen in recipes.values():
-        some = chosen[:TWINS]
+        some = chosen[: SIZES["twins"]]
         cells.append(with_interval(truths(some), logistic_scores([background_features(r) for r in some], truths(some))))
-    yield f"| background of the lesion-free twin ({TWINS} each) | {' | '.join(cells)} |"
+    yield f"| background of the lesion-free twin ({SIZES['twins']} each) | {' | '.join(cells)} |"
 
 
 def null_section() -> Iterator[str]:
     yield "## Null simulator: every difference switched off\n"
     yield "| simulator | what decides | n | AUC | accuracy |\n|---|---|---|---|---|"
     for name, without in (("null", DIFFERENCES), ("medium", ())):
-        measured = seen(list(cohort_recipes(NULL_CASES, SEEDS["null"], without=without)), features=True)
+        measured = seen(list(cohort_recipes(SIZES["null"], SEEDS["null"], without=without)), features=True)
         truth = np.array([one.primary for one in measured])
         score = logistic_scores([one.features for one in measured], truth)
         yield f"| {name} | two-parameter rule | {rule_cells(measured)} |"
@@ -145,13 +147,13 @@ def null_section() -> Iterator[str]:
 
 
 def ladder_section() -> Iterator[str]:
-    yield f"## Ladder: ceiling of {CASES} recipes with one difference off at a time\n"
+    yield f"## Ladder: ceiling of {SIZES['cases']} recipes with one difference off at a time\n"
     yield "| cohort | off | AUC | accuracy |\n|---|---|---|---|"
     for cohort in ("matched", "as-published"):
         steps = [name for name in DIFFERENCES if cohort == "as-published" or name not in POPULATION]
         for off in ("nothing", *steps, "everything"):
             without = {"nothing": (), "everything": DIFFERENCES}.get(off, (off,))
-            recipes = list(cohort_recipes(CASES, SEEDS["ladder"], cohort, without=without))
+            recipes = list(cohort_recipes(SIZES["cases"], SEEDS["ladder"], cohort, without=without))
             yield f"| {cohort} | {off} | {bayes(recipes)} |"
 
 
@@ -167,7 +169,8 @@ SECTIONS: dict[str, Callable[[], Iterator[str]]] = {
 
 
 def main(*names: str) -> None:
-    for name in names or SECTIONS:
+    SIZES.update({name: int(count) for name, _, count in (word.partition("=") for word in names) if count})
+    for name in [word for word in names if "=" not in word] or SECTIONS:
         start = time.process_time()
         for line in SECTIONS[name]():
             print(line, flush=True)
