@@ -65,7 +65,7 @@ def _left_column() -> dict[str, Any]:
                 parts["set_times"] = gr.Button("Use these times", size="sm")
             with gr.Column(visible=False) as parts["contrast_group"]:
                 parts["contrast"] = gr.Radio(["yes", "no"], label="Was contrast given before this volume?")
-            parts["example"] = gr.Button("Show the example", size="sm")
+            parts["example"] = gr.Button("Show the example", size="sm", elem_id="sh-example")
         with card():
             title("2 Seed")
             parts["kind"] = gr.Radio(
@@ -80,7 +80,7 @@ def _left_column() -> dict[str, Any]:
             with gr.Row(elem_classes="sh-buttons"):
                 parts["undo"] = gr.Button("Undo", size="sm", min_width=50)
                 parts["clear"] = gr.Button("Clear", size="sm", min_width=50)
-        with card():
+        with card(elem_id="sh-border"):
             title("3 Border")
             parts["tolerance"] = gr.Slider(0, 1, 0, step=0.01, label="Tolerance", elem_id="sh-tolerance", buttons=[])
             parts["tolerance_panel"] = panel()

@@ -11,8 +11,10 @@ import gradio as gr
 from spinehub.demo.cases import CaseStore
 from spinehub.demo.columns import case_columns
 from spinehub.demo.definitions import definitions_dialog
+from spinehub.demo.endpoints import add_endpoints
 from spinehub.demo.handlers import Handlers, sentence
 from spinehub.demo.markup import element
+from spinehub.demo.models_tab import models_tab
 from spinehub.demo.physics_tab import physics_tab
 from spinehub.demo.session import Workspace
 from spinehub.demo.view import KEEP, View, outputs, updates
@@ -52,6 +54,9 @@ def build_demo(handlers: Handlers | None = None) -> gr.Blocks:
                 components = case_columns()
             with gr.Tab("Physics", id="physics"):
                 physics_tab()
+            with gr.Tab("Models & API", id="models"):
+                models_tab()
+        add_endpoints(handlers)
         gr.HTML(definitions_dialog(), js_on_load=None, apply_default_css=False)
         _wire(demo, handlers, session, components)
     demo.queue(max_size=_QUEUE, default_concurrency_limit=4)
@@ -69,7 +74,9 @@ def _head() -> None:
         aria_label="Switch between light and dark",
     )
     title = element("div", element("h1", "spinehub"), subtitle, class_="sh-title")
-    gr.HTML(element("header", title, theme, class_="sh-head"), js_on_load=None)
+    tour = element("button", "Guided tour", type="button", id="sh-start-tour")
+    buttons = element("div", tour, theme, class_="sh-head-buttons")
+    gr.HTML(element("header", title, buttons, class_="sh-head"), js_on_load=None)
     text = " The default models learned from simulated cases; their accuracy on real patients is unknown."
     banner = element("div", element("strong", "Research and teaching only."), text, class_="sh-banner", role="note")
     gr.HTML(banner, js_on_load=None)

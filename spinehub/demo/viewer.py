@@ -8,6 +8,7 @@ parametric maps as levels 1 to 30000 (0: not defined), and the arrival map turne
 is the same comparison in the browser and in :meth:`spinehub.growing.Growth.mask`.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from gradio.data_classes import FileData, GradioModel, ListFiles
 __all__ = ["STATIC", "FileDrop", "NiiViewer", "ViewerValue"]
 
 STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("niivue.umd.js", "page.js", "nifti.js", "paint.js", "overlays.js", "controls.js", "viewer.js")
+_SCRIPTS = ("niivue.umd.js", "page.js", "nifti.js", "paint.js", "overlays.js", "controls.js", "viewer.js", "tour.js")
 _ON_LOAD = """
 const events = ['pick', 'unsupported'];
 window.spinehub.mount(element, props, trigger, watch);
@@ -69,6 +70,12 @@ class NiiViewer(gr.HTML):
 
 class FileDrop(gr.File):
     """File upload that hands on where the files lie; Gradio's own leaves an empty file behind per upload."""
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
+        """Take files only: an address would make the server fetch it on a stranger's behalf."""
+        if url_or_file_path is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", str(url_or_file_path)):
+            raise gr.Error("Files must be uploaded; addresses are not fetched.")
+        return await super().async_move_resource_to_block_cache(url_or_file_path)
 
     def get_block_name(self) -> str:
         """Name of the part in Gradio's own front end."""

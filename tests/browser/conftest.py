@@ -1,12 +1,6 @@
 """The page in Debian's chromium, against a server started as a user starts it. Never skipped in CI."""
 
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +9,6 @@ from typing import Any
 import pytest
 
 CHROMIUM = Path("/usr/bin/chromium")
-ROOT = Path(__file__).parents[2]
 ARGUMENTS = [
     "--no-sandbox",
     "--use-angle=swiftshader",
@@ -79,40 +72,15 @@ class Visit:
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(page_address: str) -> str:
     """Address of a server started with ``python app.py``."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    cache = tmp_path_factory.mktemp("served")
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(cache)}
-    with (
-        (cache / "log.txt").open("w") as log,
-        subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log) as server,
-    ):
-        try:
-            _wait_until_up(f"http://127.0.0.1:{port}/", server)
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            server.terminate()
+    return page_address
 
 
 @pytest.fixture(scope="session")
-def served(address: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def served(page_address: str, page_cache: Path) -> Path:
     """Folder in which the server keeps every visitor's files."""
-    return next(path for path in tmp_path_factory.getbasetemp().glob("served*") if any(path.glob("spinehub-*")))
-
-
-def _wait_until_up(url: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(720):
-        if server.poll() is not None:
-            raise RuntimeError("the server ended before it answered")
-        try:
-            with urllib.request.urlopen(url):
-                return
-        except urllib.error.URLError:
-            time.sleep(0.25)
-    raise RuntimeError("the server did not answer within three minutes")
+    return page_cache
 
 
 @pytest.fixture(scope="session")

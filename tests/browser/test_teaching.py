@@ -75,3 +75,29 @@ def test_the_class_map_lies_over_the_image(visit: Any) -> None:
     assert "U-Net" in page.locator(".sh-colourbar").inner_text()
     assert visit.evaluate("spinehubViewer.overlays.shown.kind") == "layers"
     visit.picture("class-map")
+
+
+def test_the_tour_moves_the_viewer_in_eight_steps(visit: Any) -> None:
+    page = visit.page
+    before = len(visit.requests)
+    tolerance = visit.evaluate("spinehubViewer.tolerance")
+    page.click("#sh-start-tour")
+    seen = []
+    for step in range(1, 9):
+        assert page.locator(".sh-tour-count").inner_text() == f"Step {step} of 8"
+        seen.append(
+            visit.evaluate(
+                "[spinehubViewer.frame, spinehubViewer.subtracting, spinehubViewer.overlays.shown?.name ?? '',"
+                " spinehubViewer.tolerance]"
+            )
+        )
+        visit.picture(f"tour-{step}") if step in (3, 5) else None
+        page.keyboard.press("Enter")  # Next has the focus
+    assert not page.locator("#sh-tour").count()
+    assert seen[0][0] == 0 < seen[1][0]
+    assert seen[2][1]
+    assert seen[3][2] == "early_enhancement"
+    assert 0 < seen[4][3] < tolerance
+    assert visit.evaluate("[spinehubViewer.subtracting, spinehubViewer.tolerance]") == [False, tolerance]
+    assert [url for url in visit.requests[before:] if "heartbeat" not in url] == []
+    assert not visit.errors

@@ -82,6 +82,14 @@
     setTimeout(() => { button.textContent = "Copy a link"; }, 2500);
   });
 
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard.writeText(button.closest(".sh-code").querySelector("code").textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2500);
+  });
+
   document.addEventListener("click", (event) => {
     const overlay = event.target.closest("[data-overlay]")?.dataset.overlay;
     if (!overlay) return;
