@@ -88,6 +88,17 @@ def test_stopping_early_leaves_out_what_is_late_and_changes_nothing_else(until: 
     np.testing.assert_array_equal(part, np.where(whole <= until, whole, np.inf))
 
 
+def test_times_of_very_different_size_are_in_order() -> None:
+    slowness = noisy_slowness(5)
+    slowness[12:] *= 1e12
+    times = march(slowness, SPACING, [(10, 8, 4)])
+    image = sitk.GetImageFromArray(np.ascontiguousarray(np.where(np.isfinite(slowness), 1 / slowness, 0).T))
+    image.SetSpacing(SPACING)
+    expected = sitk.GetArrayFromImage(sitk.FastMarching(image, [(10, 8, 4)], stoppingValue=1e30)).T
+    reached = np.isfinite(times)
+    np.testing.assert_allclose(times[reached], expected[reached], rtol=1e-4)
+
+
 def test_without_starts_nothing_is_reached() -> None:
     assert not np.isfinite(march(np.ones(SHAPE, np.float32), SPACING, [])).any()
 
