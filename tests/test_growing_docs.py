@@ -32,4 +32,4 @@ def test_the_examples_run() -> None:
     assert names["mask"].count > 0
     assert names["growth"].reach_mm == 60.0, "reach and tolerance were undone together"
     for target in re.findall(r"\]\(([^)#]+)\)", text):
-        assert (ROOT / "docs" / target).resolve().exists() or target.endswith("growing_speed.md")
+        assert (ROOT / "docs" / target).resolve().exists()

@@ -43,7 +43,7 @@ def march(
     Notes
     -----
     Compiled on first use and kept on disk where that is possible; it releases the interpreter lock. Travel times equal
-    SimpleITK's to within rounding and take a third of its time (``benchmarks/growing_speed.py``).
+    SimpleITK's to within rounding and take a fraction of its time (``benchmarks/growing_speed.py``).
 
     References
     ----------

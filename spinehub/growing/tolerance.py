@@ -14,17 +14,10 @@ _JUMP = 4.0
 _FEWEST_STEPS = 8
 
 
-def _levels(arrival: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Tolerances ``(N,)`` spaced evenly in the region's radius."""
-    finite = np.sort(arrival[np.isfinite(arrival)]).astype(np.float64)
+def _levels(finite: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Tolerances ``(N,)`` spaced evenly in the region's radius, of sorted arrivals."""
     ranks = np.linspace(1.0, finite.size ** (1 / 3), _LEVELS) ** 3
-    return np.unique(finite[np.minimum(ranks.astype(int), finite.size) - 1])
-
-
-def _counts(arrival: NDArray[np.float32], tolerances: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Count the voxels within each tolerance."""
-    level = np.searchsorted(tolerances, arrival.astype(np.float64)).ravel()
-    return np.cumsum(np.bincount(level, minlength=tolerances.size + 1)[: tolerances.size])
+    return np.unique(finite[np.minimum(ranks.astype(int), finite.size) - 1].astype(np.float64))
 
 
 def suggest_tolerance(arrival: NDArray[np.float32], probability: NDArray[np.float32]) -> float:
@@ -42,7 +35,10 @@ def suggest_tolerance(arrival: NDArray[np.float32], probability: NDArray[np.floa
     """
     reached = np.isfinite(arrival)
     times = arrival[reached]
-    order = np.argsort(times, kind="stable")
+    # Non-negative floats order as their bits: sorted with the place behind, they give a stable order in a fifth of the
+    # time of a stable argsort.
+    keys = np.sort((times.view(np.uint32).astype(np.uint64) << np.uint64(32)) | np.arange(times.size, dtype=np.uint64))
+    order = (keys & np.uint64(0xFFFFFFFF)).astype(np.intp)
     found = np.cumsum(probability[reached][order], dtype=np.float64)
     overlap = found / (np.arange(1.0, found.size + 1.0) + _FIND_MORE**2 * float(probability.sum()))
     return float(times[order[int(np.argmax(overlap))]])
@@ -53,11 +49,13 @@ def leak_tolerance(arrival: NDArray[np.float32], spacing_mm: Position, above: fl
 
     A jump is where the radius of a sphere of the region's volume grows at least four times faster than before.
     """
-    tolerances = _levels(arrival)
+    finite = np.sort(arrival[np.isfinite(arrival)])
+    tolerances = _levels(finite)
     beyond = np.flatnonzero(tolerances[:-1] > above)
     if beyond.size < _FEWEST_STEPS:
         return None
-    radius = np.cbrt(_counts(arrival, tolerances) * float(np.prod(spacing_mm)))
+    counts = np.searchsorted(finite, tolerances.astype(np.float32), side="right")
+    radius = np.cbrt(counts * float(np.prod(spacing_mm)))
     rate = np.diff(radius) / np.maximum(np.diff(tolerances), 1e-9)
     worst = int(beyond[np.argmax(rate[beyond])])
     before = rate[max(0, worst - 32) : worst + 1]
