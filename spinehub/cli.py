@@ -117,7 +117,7 @@ def _add_analyse(verbs: Any) -> None:
 
 
 def _add_simulate(verbs: Any) -> None:
-    parser = _verb(verbs, "simulate", _simulate, "write a cohort of simulated cases")
+    parser = _verb(verbs, "simulate", _simulate, "write a cohort of simulated cases, or the ten teaching cases")
     parser.set_defaults(refuse=parser.error)
     parser.add_argument("--cases", type=words.count, metavar="N", help="number of cases, half of each class")
     parser.add_argument("--seed", type=words.whole, metavar="S", help="case k depends on (S, k) alone")
@@ -135,6 +135,8 @@ def _add_simulate(verbs: Any) -> None:
     parser.add_argument("--workers", type=words.count, metavar="W",
                         help="processes side by side (default: one per core, at most 4); the files are the same bytes "
                         "for any number")  # fmt: skip
+    parser.add_argument("--teaching", action="store_true",
+                        help="write the ten teaching cases with what to see in each, instead of a cohort")  # fmt: skip
     parser.add_argument("--output", required=True, type=words.output, metavar="DIR",
                         help="folder for the cases; a cohort that was interrupted there is continued")  # fmt: skip
 
@@ -237,8 +239,11 @@ def _warn_of_ignored(arguments: argparse.Namespace, image: "DynamicSeries | Volu
 def _simulate(arguments: argparse.Namespace) -> None:
     workers = arguments.workers or min(4, os.cpu_count() or 1)
     options = {name: getattr(arguments, name) for name in ("cohort", "kinetics", "world", "noise_from")}
+    if arguments.teaching:
+        _simulate_teaching(arguments, {"cases": arguments.cases, "seed": arguments.seed, **options}, workers)
+        return
     if arguments.cases is None or arguments.seed is None:
-        arguments.refuse("a cohort needs --cases and --seed")
+        arguments.refuse("a cohort needs --cases and --seed; or give --teaching for the ten teaching cases")
     if arguments.world == "second" and arguments.cohort == "as-published":
         arguments.refuse("--cohort as-published belongs to the first world; leave it out")
     if arguments.noise_from is not None and arguments.world != "second":
@@ -249,6 +254,17 @@ def _simulate(arguments: argparse.Namespace) -> None:
     given = {name: value for name, value in options.items() if value is not None}
     generate_cohort(arguments.output, arguments.cases, arguments.seed, **given, workers=workers)
     print(f"Written to {arguments.output}: cohort.csv and {arguments.cases} simulated cases")
+
+
+def _simulate_teaching(arguments: argparse.Namespace, others: dict[str, Any], workers: int) -> None:
+    ignored = [f"--{name.replace('_', '-')}" for name, value in others.items() if value is not None]
+    if ignored:
+        arguments.refuse(f"--teaching writes fixed cases; leave out {', '.join(ignored)}")
+
+    from spinehub.teaching import write_teaching_cases
+
+    count = len(write_teaching_cases(arguments.output, workers=workers))
+    print(f"Written to {arguments.output}: {count} teaching cases (simulated); start with teaching.md")
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -284,6 +284,8 @@ def test_simulate_refuses_options_that_do_not_fit(tmp_path, capsys):
     assert "belongs to the first world" in usage_error(capsys, *cohort, "--world", "second", "--cohort", "as-published")
     assert "--noise-from belongs to --world second" in usage_error(capsys, *cohort, "--noise-from", "scan.nii.gz")
     assert "invalid choice: 'third'" in usage_error(capsys, *cohort, "--world", "third")
+    teaching = usage_error(capsys, "simulate", "--teaching", "--seed", 1, "--kinetics", "mild", *out)
+    assert "--teaching writes fixed cases; leave out --seed, --kinetics" in teaching
 
 
 def test_stopping_is_not_a_traceback(monkeypatch, capsys):

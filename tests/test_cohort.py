@@ -13,7 +13,7 @@ import pytest
 import spinehub.simulate
 from spinehub import second_world
 from spinehub.case import Case
-from spinehub.cohort import check_cohort, generate_cohort, generation
+from spinehub.cohort import check_cohort, exact_posterior, generate_cohort, generation
 from spinehub.cohort.worlds import recipes_of
 from spinehub.errors import InvalidArgumentError
 from spinehub.io import CohortRow, read_case, read_cohort, write_mask, write_series, write_volume
@@ -167,6 +167,7 @@ def test_the_second_world_writes_cohorts_of_the_same_kind(tmp_path: Path, monkey
     assert back.origin == "simulated"
     assert SecondRecipe.from_dict(back.recipe or {}) == next(small_second(2, 4, kinetics="mild"))
     assert np.ptp(np.diff(back.series.times_s)) > 1.0
+    assert exact_posterior(back.recipe or {}) == second_world.bayes_posterior(next(small_second(2, 4, kinetics="mild")))
 
 
 def test_the_second_world_can_take_its_noise_from_a_scan(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -14,7 +14,7 @@ FLOORS = (
     {"perfusion", "growing", "metrics", "simulate", "second_world"},
     {"features", "io", "render", "inputs", "cards"},
     {"report", "models", "cohort"},
-    {"dataset", "hub", "routes"},
+    {"dataset", "hub", "routes", "teaching"},
     {"training", "pipeline"},
     {"evaluation", "bundle"},
     {"demo"},

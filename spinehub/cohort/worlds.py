@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from spinehub import second_world, simulate
 from spinehub.case import Case
@@ -12,7 +12,7 @@ from spinehub.second_world import NoiseStatistics, SecondRecipe, measure_noise
 from spinehub.series import DynamicSeries
 from spinehub.simulate import CaseRecipe, CohortName, KineticPrior
 
-__all__ = ["WORLDS", "Recipe", "WorldName", "recipes_of", "rendered"]
+__all__ = ["WORLDS", "Recipe", "WorldName", "exact_posterior", "recipes_of", "rendered"]
 
 WorldName: TypeAlias = Literal["first", "second"]
 WORLDS: tuple[WorldName, WorldName] = ("first", "second")
@@ -51,6 +51,19 @@ def recipes_of(
 def rendered(recipe: Recipe) -> Case:
     """Render a recipe in its own world."""
     return second_world.render(recipe) if isinstance(recipe, SecondRecipe) else simulate.render(recipe)
+
+
+def exact_posterior(values: dict[str, Any]) -> float:
+    """Exact probability of ``primary_malignant`` given what the case of a stored recipe shows, in its own world.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no recipe of either world as it is now, or its lesion belongs to neither class.
+    """
+    if values.get("world") == "second":
+        return second_world.bayes_posterior(SecondRecipe.from_dict(values))
+    return simulate.bayes_posterior(CaseRecipe.from_dict(values))
 
 
 def _noise_of(path: Path) -> NoiseStatistics:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from spinehub.case import DIAGNOSES
+from spinehub.cohort import exact_posterior
 from spinehub.errors import InvalidArgumentError
 from spinehub.evaluation.figures import figure, mask_figures
 from spinehub.evaluation.judging import GROWING, Judgement
 from spinehub.io import RECIPE_FILE, CohortRow, read_recipe
 from spinehub.metrics import auc
-from spinehub.simulate import CaseRecipe, bayes_posterior
 
 __all__ = ["CEILING", "baselines", "exact_posteriors"]
 
@@ -29,9 +29,7 @@ def exact_posteriors(rows: Sequence[CohortRow]) -> dict[str, float] | None:
     found = {}
     for row in rows:
         try:
-            found[row.case_id] = bayes_posterior(
-                CaseRecipe.from_dict(read_recipe(row.series.with_name(RECIPE_FILE)) or {})
-            )
+            found[row.case_id] = exact_posterior(read_recipe(row.series.with_name(RECIPE_FILE)) or {})
         except InvalidArgumentError:
             return None
     return found
