@@ -119,26 +119,7 @@ def _add_analyse(verbs: Any) -> None:
 def _add_simulate(verbs: Any) -> None:
     parser = _verb(verbs, "simulate", _simulate, "write a cohort of simulated cases, or the ten teaching cases")
     parser.set_defaults(refuse=parser.error)
-    parser.add_argument("--cases", type=words.count, metavar="N", help="number of cases, half of each class")
-    parser.add_argument("--seed", type=words.whole, metavar="S", help="case k depends on (S, k) alone")
-    parser.add_argument("--cohort", choices=("matched", "as-published"),
-                        help="how age, level and number of lesions are drawn: alike for both classes (matched, the "
-                        "default) or as in the literature")  # fmt: skip
-    parser.add_argument("--kinetics", choices=("none", "mild", "medium", "strong", "reversed"),
-                        help="how far the enhancement of primary tumours differs from that of metastases: assumed, "
-                        "since nothing is published (default: medium)")  # fmt: skip
-    parser.add_argument("--world", choices=("first", "second"),
-                        help="first: the simulator the models learn from (default); second: an independent one with "
-                        "other physics, anatomy and scanners, to test models under a shift")  # fmt: skip
-    parser.add_argument("--noise-from", type=Path, metavar="SCAN",
-                        help="scan whose noise the second world imitates; only a few numbers are measured")  # fmt: skip
-    parser.add_argument("--workers", type=words.count, metavar="W",
-                        help="processes side by side (default: one per core, at most 4); the files are the same bytes "
-                        "for any number")  # fmt: skip
-    parser.add_argument("--teaching", action="store_true",
-                        help="write the ten teaching cases with what to see in each, instead of a cohort")  # fmt: skip
-    parser.add_argument("--output", required=True, type=words.output, metavar="DIR",
-                        help="folder for the cases; a cohort that was interrupted there is continued")  # fmt: skip
+    words.add_simulate(parser)
 
 
 def _add_train(verbs: Any) -> None:

@@ -14,6 +14,7 @@ __all__ = [
     "add_models",
     "add_publish",
     "add_replay",
+    "add_simulate",
     "add_sources",
     "count",
     "index",
@@ -102,6 +103,30 @@ def output(text: str) -> Path:
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise argparse.ArgumentTypeError(f"must be a folder that can be written to, got {text!r}")
     return folder
+
+
+def add_simulate(parser: argparse.ArgumentParser) -> None:
+    """Options of ``simulate``."""
+    parser.add_argument("--cases", type=count, metavar="N", help="number of cases, half of each class")
+    parser.add_argument("--seed", type=whole, metavar="S", help="case k depends on (S, k) alone")
+    parser.add_argument("--cohort", choices=("matched", "as-published"),
+                        help="how age, level and number of lesions are drawn: alike for both classes (matched, the "
+                        "default) or as in the literature")  # fmt: skip
+    parser.add_argument("--kinetics", choices=("none", "mild", "medium", "strong", "reversed"),
+                        help="how far the enhancement of primary tumours differs from that of metastases: assumed, "
+                        "since nothing is published (default: medium)")  # fmt: skip
+    parser.add_argument("--world", choices=("first", "second"),
+                        help="first: the simulator the models learn from (default); second: an independent one with "
+                        "other physics, anatomy and scanners, to test models under a shift")  # fmt: skip
+    parser.add_argument("--noise-from", type=Path, metavar="SCAN",
+                        help="scan whose noise the second world imitates; only a few numbers are measured")  # fmt: skip
+    parser.add_argument("--workers", type=count, metavar="W",
+                        help="processes side by side (default: one per core, at most 4); the files are the same bytes "
+                        "for any number")  # fmt: skip
+    parser.add_argument("--teaching", action="store_true",
+                        help="write the ten teaching cases with what to see in each, instead of a cohort")  # fmt: skip
+    parser.add_argument("--output", required=True, type=output, metavar="DIR",
+                        help="folder for the cases; a cohort that was interrupted there is continued")  # fmt: skip
 
 
 def add_publish(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Choose the recipes of the teaching cases: ``python -m spinehub.teaching.choose [--only NAME ...] [--pictures DIR]``.
+"""Choose the recipes of the teaching cases: ``python -m spinehub.teaching.choose [--only NAME ...]``.
 
 Candidates are drawn one after the other; the first few that fit are rendered and measured, and the one that shows its
 lesson best is stored in ``recipes``. After a new version of the simulator the choice is made again and the texts are
