@@ -110,8 +110,7 @@ def simulated(scan: Scan, shape: tuple[int, int, int], spacing: tuple[float, flo
     geometry = SpineGeometry(anatomy)
     scene = paint_scene(recipe, geometry)
     signal = weighted(recipe, scene, scan) * coil_sensitivity(recipe)
-    muscle = float(np.median(signal[scene.shares["muscle"] > 0.7])) if scan.t2 is False else float(np.mean(signal))
-    receiver = Receiver(sampling_of(protocol), muscle / snr, np.random.default_rng(number))
+    receiver = Receiver(sampling_of(protocol), bright(signal) / snr, np.random.default_rng(number))
     return receiver.image(signal.astype(np.float32)), scene, geometry
 
 
@@ -254,13 +253,32 @@ def classifier_auc(real: list[Image], fake: list[list[Image]]) -> dict[str, tupl
     return found
 
 
+def bright(image: Image) -> float:
+    """Signal of bright tissue: the 90th percentile of all voxels."""
+    return float(np.percentile(image, 90.0))
+
+
 def noise_level(image: Image) -> float:
-    """Signal over noise in the flattest patches: their mean over the spread of what a blur leaves."""
+    """Signal of bright tissue over the spread of what a blur leaves in the flattest patches."""
     rest = image - gaussian_filter(image, (2.0, 2.0, 0.0))
     places = patch_places(image)
     spread = np.array([rest[where].std() for where in places])
     flat = [where for where, value in zip(places, spread, strict=True) if value <= np.quantile(spread, 0.1)]
-    return float(np.median([image[where].mean() / rest[where].std() for where in flat]))
+    return bright(image) / float(np.median([rest[where].std() for where in flat]))
+
+
+def matched_snr(scan: Scan, image: Image, spacing: tuple[float, float, float]) -> float:
+    """Signal over noise to simulate, so that noise and texture together read as they do in the real scan.
+
+    What the flattest patches vary by is noise and texture: variances add, and the texture's share is read from a
+    simulated person without noise. Texture stronger than all of the real variation leaves a tenth of it for the noise.
+    """
+    shape = (image.shape[0], image.shape[1], image.shape[2])
+    wanted = noise_level(image) ** -2.0
+    clean = noise_level(simulated(scan, shape, spacing, 0, 1e6)[0]) ** -2.0
+    noisy = noise_level(simulated(scan, shape, spacing, 0, wanted**-0.5)[0]) ** -2.0
+    share = np.clip((wanted - clean) / (noisy - clean), 0.1, 1.0)
+    return float((share * wanted) ** -0.5)
 
 
 def sizes(folder: Path) -> list[str]:
@@ -347,7 +365,7 @@ def main(output: str = "docs/simulator_realism.png") -> None:
     for scan in SCANS:
         image, spacing = real_image(folder, scan)
         image = np.maximum(image, 0.0)
-        snr = noise_level(image)
+        snr = matched_snr(scan, image, spacing)
         shape = (image.shape[0], image.shape[1], image.shape[2])
         people = [simulated(scan, shape, spacing, number, snr)[0] for number in range(3)]
         real.append(image)
