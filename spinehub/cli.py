@@ -293,7 +293,7 @@ def _publish(arguments: argparse.Namespace) -> None:
         arguments.complain("DIR goes with --repo-id, and --space takes none")
     options = {"private": arguments.private, "dry_run": arguments.dry_run}
     if arguments.space is None:
-        print(publish(arguments.folder, arguments.repo_id, **options))
+        print(publish(arguments.folder, arguments.repo_id, register=arguments.register, **options))
         return
     more = {"organisation": arguments.organisation, "zero_gpu": arguments.zero_gpu}
     print(publish_space(arguments.space, **options, **more))

@@ -137,6 +137,9 @@ def add_publish(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--space", metavar="ID", help="send the page there, such as your-name/spinehub")
     parser.add_argument("--organisation", metavar="ORG", help="with --space: whose models it shows")
     parser.add_argument("--zero-gpu", action="store_true", help="with --space: ask for ZeroGPU hardware")
+    parser.add_argument(
+        "--register", metavar="NAME", help="with --repo-id: note the commit in the registry, as unet-dce"
+    )
     parser.add_argument("--private", action="store_true", help="make the repository private")
     parser.add_argument("--dry-run", action="store_true", help="show what would be sent, and send nothing")
     parser.set_defaults(complain=parser.error)

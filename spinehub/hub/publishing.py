@@ -10,8 +10,9 @@ from spinehub._version import __version__
 from spinehub.cards import check_card, render_folder
 from spinehub.errors import ModelError
 from spinehub.models import from_pretrained
-from spinehub.models.folder import read_config
+from spinehub.models.folder import read_config, section_of
 from spinehub.models.golden import check_golden
+from spinehub.models.registry import Published, record_published, require_name
 from spinehub.models.stock import check_stock
 from spinehub.models.upload import require_repo_id, upload
 
@@ -21,7 +22,13 @@ _CARD = "README.md"
 
 
 def publish(
-    folder: str | Path, repo_id: str, *, private: bool = False, dry_run: bool = False, tag: str | None = None
+    folder: str | Path,
+    repo_id: str,
+    *,
+    private: bool = False,
+    dry_run: bool = False,
+    tag: str | None = None,
+    register: str | None = None,
 ) -> str:
     """Check a model folder and send it to the Hub as one version with a tag.
 
@@ -43,6 +50,9 @@ def publish(
     tag
         Name of the version; default ``v<release of spinehub>-<first digits of the model's hash>``.
 
+    register
+        Name, such as ``unet-dce``, under which the registry of this installation notes repository, commit and hash.
+
     Returns
     -------
     str
@@ -58,6 +68,8 @@ def publish(
     if not folder.is_dir():
         raise ModelError(f"there is no folder {folder.name!r} to publish; give a model folder as training writes it")
     model = from_pretrained(folder)
+    if register is not None:
+        require_name(register, section_of(read_config(folder))["kind"])
     check_golden(model, folder)
     with TemporaryDirectory() as scratch:
         sent = model.save_pretrained(Path(scratch) / folder.resolve().name)
@@ -70,6 +82,8 @@ def publish(
         if dry_run:
             return _would_send(sent, repo_id, tag, message, private=private)
         there = upload(sent, repo_id, private=private, tag=tag, message=message)
+    if register is not None:
+        record_published(register, Published(repo_id, there.commit, saved.sha256))
     pinned = f'spinehub.from_pretrained("{repo_id}", revision="{there.commit}")'
     return f"{there.address}/tree/{there.tag}\nLoad exactly this version with {pinned}"
 

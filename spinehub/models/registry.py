@@ -20,11 +20,19 @@ __all__ = [
     "Registered",
     "read_registry",
     "record_embedded",
+    "record_published",
+    "require_name",
     "write_registry",
 ]
 
 REGISTRY_FILE = Path(__file__).parents[1] / "registry.json"
 REGISTRY_FORMAT = "spinehub-registry/1"
+_ROUTE_OF_KIND = {
+    "hotspot-rule": "hotspot",
+    "radiomics-linear": "radiomics",
+    "lesion-segmenter": "unet",
+    "lesion-classifier": "inception_resnet",
+}
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,25 @@ def record_embedded(name: str, sha256: str) -> None:
     """Note the hash of a model that was embedded just now."""
     models = read_registry()
     write_registry(models | {name: replace(models[name], sha256=sha256)})
+
+
+def require_name(name: str, kind: str) -> None:
+    """Refuse a name the registry does not have, or has for another kind of model.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If so; the message lists the names this kind can have.
+    """
+    fitting = [known for known, entry in read_registry().items() if entry.route == _ROUTE_OF_KIND.get(kind)]
+    if name not in fitting:
+        raise InvalidArgumentError(f"a model of the kind {kind} can be registered as one of {fitting}, got {name!r}")
+
+
+def record_published(name: str, there: Published) -> None:
+    """Note where a model was published: where no weights are embedded, its name means that version from now on."""
+    models = read_registry()
+    write_registry(models | {name: replace(models[name], hub=there)})
 
 
 def _entry(route: str, licence: str, sha256: str | None, hub: dict[str, str] | None) -> Registered:

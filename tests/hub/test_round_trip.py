@@ -140,6 +140,31 @@ def test_publishing_again(
     assert len(hub.sent) == sent, "nothing has changed, nothing is sent"
 
 
+def test_a_published_model_can_be_noted_in_the_registry(
+    elsewhere: Elsewhere, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    script = f"""
+        import shutil
+        from spinehub.models import registry
+        shutil.copyfile(registry.REGISTRY_FILE, {str(tmp_path / "registry.json")!r})
+        registry.REGISTRY_FILE = Path({str(tmp_path / "registry.json")!r})
+        refused = [error(publish, {str(folders["hotspot"])!r}, "me/noted", register=n) for n in ("unet-dce", "mine")]
+        before = registry.read_registry()["hotspot-dce"]
+        link = publish({str(folders["hotspot"])!r}, "me/noted", register="hotspot-dce")
+        after = registry.read_registry()["hotspot-dce"]
+        again = from_pretrained(after.hub.repo_id, revision=after.hub.revision)
+        tell(refused=refused, embedded=[before.sha256, after.sha256], unknown=before.hub is None,
+             repo=after.hub.repo_id, commit=after.hub.revision, link=link, hashes=[after.hub.sha256, again.sha256])
+    """
+    said = elsewhere(tmp_path / "home", script)
+    assert all("hotspot-rule can be registered as one of ['hotspot-dce'], got" in text for text in said["refused"])
+    assert said["unknown"]
+    assert said["repo"] == "me/noted"
+    assert said["commit"] in said["link"]
+    assert len(set(said["hashes"])) == 1
+    assert len(set(said["embedded"])) == 1
+
+
 def test_no_constructor_fetches_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise AssertionError("a constructor asked the network for something")
