@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from spinehub.demo import handlers as module
+from spinehub.demo import regions
 from spinehub.demo.cases import CaseStore, LoadedCase
 from spinehub.demo.handlers import Handlers, sentence
 from spinehub.demo.loading import load_example, parse_times
@@ -366,3 +367,59 @@ def test_a_broken_link_shows_the_example(page: Handlers, monkeypatch: pytest.Mon
     assert session.seeds == ()
     assert view.viewer is not None
     assert len(said) == 1
+
+
+def test_what_was_taken_back_is_placed_again(page: Handlers, session: Session) -> None:
+    session, _ = page.pick(click(), session)
+    session, _ = page.place(2, 2, 3, "background", session)
+    both = session.seeds
+    session, _ = page.undo(session)
+    session, _ = page.redo(session)
+    assert session.seeds == both
+    assert page.redo(session)[0] is KEEP
+    session, _ = page.undo(session)
+    session, _ = page.pick(click((8, 8, 3)), session)
+    assert session.undone == (), "a new seed ends what could be redone"
+
+
+def test_a_voxel_outside_is_explained(page: Handlers, session: Session) -> None:
+    assert "Place a seed first" in page.why(click(), session)[1].why_panel
+    session, _ = page.pick(click(), session)
+    assert "Voxel (8, 9, 3) is a foreground seed" in page.why(click(), session)[1].why_panel
+    assert "(1, 1, 1)" in page.why(click((1, 1, 1)), session)[1].why_panel
+
+
+def test_only_a_leak_can_be_cut(page: Handlers, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(regions.gr, "Info", said.append)
+    session, view = page.pick(click(), session)
+    growth = page.store.get(session.case_key).growth
+    assert view.cut.visible == (growth.leak is not None)
+    if growth.leak is None:
+        assert page.cut(session)[0] is KEEP
+        assert "no leak" in said[0]
+
+
+def test_a_cut_region_is_analysed_as_it_is(page: Handlers, session: Session) -> None:
+    session, _ = page.pick(click(), session)
+    session = replace(session, cuts=1)
+    page.store.want(session.token, session.wanted)
+    page.analyse(session, lambda *_, **__: None)
+    options = page.run.calls[-1]
+    growth = page.store.get(session.case_key).growth
+    assert np.array_equal(options["mask"].voxels, growth.mask(session.tolerance).voxels)
+    assert "seeds" not in options
+
+
+def test_stop_ends_the_work_before_its_next_stage(page: Handlers, session: Session) -> None:
+    session, _ = page.pick(click(), session)
+    stages: list[str] = []
+
+    def stop_at_the_first(_: float, desc: str) -> None:
+        stages.append(desc)
+        page.stop(session)
+
+    answer = page.analyse(session, stop_at_the_first)
+    assert len(stages) == 1
+    assert answer == (KEEP, View())
+    assert "Stopped" in page.stop(session)[1].result_panel

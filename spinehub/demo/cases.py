@@ -28,6 +28,8 @@ class Outcome:
         Route name to its explanation (``"path"``, ``"contributions"``, ``"class_map"``).
     curve, hot_spot
         Of the lesion; None where there is none.
+    agreement
+        Share of growings from moved clicks that hold each voxel; None where none were repeated.
     missing_maps
         Map name to the sentence that says why it could not be computed.
     """
@@ -37,12 +39,14 @@ class Outcome:
     curve: Curve | None = None
     hot_spot: HotSpot | None = None
     missing_maps: Mapping[str, str] = field(default_factory=dict)
+    agreement: ParametricMap | None = None
 
     @classmethod
     def of(cls, report: Report) -> "Outcome":
         """Outcome of a report."""
         explanations = {str(answer.name): answer.explanation for answer in report.routes}
-        return cls(report.to_dict(), explanations, report.curve, report.hot_spot, report.missing_maps)
+        agreement = None if report.stability is None else report.stability.agreement
+        return cls(report.to_dict(), explanations, report.curve, report.hot_spot, report.missing_maps, agreement)
 
 
 @dataclass(frozen=True, eq=False)

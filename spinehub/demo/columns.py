@@ -79,12 +79,16 @@ def _left_column() -> dict[str, Any]:
                 parts["place"] = gr.Button("Place", size="sm", min_width=50)
             with gr.Row(elem_classes="sh-buttons"):
                 parts["undo"] = gr.Button("Undo", size="sm", min_width=50)
+                parts["redo"] = gr.Button("Redo", size="sm", min_width=50)
                 parts["clear"] = gr.Button("Clear", size="sm", min_width=50)
         with card(elem_id="sh-border"):
             title("3 Border")
             parts["tolerance"] = gr.Slider(0, 1, 0, step=0.01, label="Tolerance", elem_id="sh-tolerance", buttons=[])
             parts["tolerance_panel"] = panel()
-            parts["suggest"] = gr.Button("Suggested", size="sm")
+            with gr.Row(elem_classes="sh-buttons"):
+                parts["suggest"] = gr.Button("Suggested", size="sm", min_width=70)
+                parts["cut"] = gr.Button("Cut at the neck", size="sm", min_width=70, visible=False)
+            parts["why_panel"] = panel(elem_id="sh-why-panel")
             parts["reach"] = gr.Slider(5, 100, 60, step=1, label="Reach in mm", elem_id="sh-reach", buttons=[])
     return parts
 
@@ -114,6 +118,7 @@ def _right_column() -> dict[str, Any]:
     with gr.Column(elem_classes="sh-right", scale=0, min_width=330):
         with card():
             parts["result_panel"] = panel(elem_id="sh-result")
+            parts["stop"] = gr.Button("Stop", size="sm", elem_id="sh-stop")
         with card():
             title("Set your prior")
             gr.HTML(prior_card(), js_on_load=None, apply_default_css=False)

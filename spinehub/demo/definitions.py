@@ -87,12 +87,18 @@ DEFINITIONS: dict[str, Definition] = {
         "0 does not enhance; 1 persistent (wash-out above +10 %); 2 plateau; 3 wash-out (below −10 %).",
     ),
     "volume": Definition("Volume, in ml", "Voxels of the mask times the volume of one voxel."),
+    "stability": Definition(
+        "Volume when the click moves, in ml",
+        "The region is grown again from places near the click, each with three tolerances; the interval holds the 5th "
+        "to the 95th percentile of the volumes. The overlay “Agreement” shows the share of these regions that "
+        "holds each voxel. It is what another click would change, not how far the region is from the truth.",
+    ),
     "diameters": Definition(
         "Diameters, in mm",
         "The longest, the longest across it, and the extent across both, from outer edge to outer edge.",
     ),
     "tolerance": Definition(
-        "Tolerance",
+        "Tolerance, in mm of arrival",
         "How far the region grows from the seeds. Each voxel has an arrival value, the smallest tolerance at which it "
         "joins; the mask is every voxel whose value is at most the tolerance, so the slider needs no computation.",
         "inside ⇔ arrival ≤ tolerance",

@@ -63,7 +63,7 @@ def analyse_example(folder: Path, click: Seed | None = None) -> Report:
     image = read_series(folder / "series.nii.gz")
     tolerance = suggested(grow(image, [click]))
     source = describe_source(folder / "series.nii.gz")
-    report = analyse(image, seeds=[click], tolerance=tolerance, source=source)
+    report = analyse(image, seeds=[click], tolerance=tolerance, source=source, repeat=True)
     report.save(folder)
     shutil.rmtree(folder / "maps")  # the page computes them from the series
     _write_explanations(report, folder / "explanations.json")
@@ -96,6 +96,8 @@ def _write_explanations(report: Report, path: Path) -> None:
             # -1 where the network sees no lesion: nearly all of the volume, and no reader takes so many NaN.
             values = np.nan_to_num(np.asarray(answer.explanation["class_map"], dtype=np.float32), nan=-1.0)
             write_map(ParametricMap(target.name.partition(".")[0], "", values, report.image.grid), target)
+    if report.stability is not None:
+        write_map(report.stability.agreement, path.with_name("agreement.nii.gz"))
     kinds = ("path", "contributions", "lesion_share")
     kept: dict[str, dict[str, Any]] = {
         answer.name: {kind: value for kind, value in answer.explanation.items() if kind in kinds}

@@ -7,30 +7,26 @@ bounded store, files lie in the visitor's folder.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from html import escape
-from typing import Any, TypeAlias
+from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from spinehub.demo import shown
 from spinehub.demo.cases import CaseStore, LoadedCase, Outcome
 from spinehub.demo.downloads import write_downloads
 from spinehub.demo.links import Linked, parse_link
 from spinehub.demo.loading import example_session, load_case, load_example, parse_times
+from spinehub.demo.regions import RegionHandlers, Reply
 from spinehub.demo.session import Session, Workspace
 from spinehub.demo.view import KEEP, View
 from spinehub.errors import InvalidArgumentError
-from spinehub.growing import grow
 from spinehub.pipeline import analyse
 from spinehub.volume import Seed, Volume
 
 __all__ = ["Handlers", "Reply"]
 
-Reply: TypeAlias = tuple[Any, View]
-"""New session (or KEEP) and what to show."""
 
-
-class Handlers:
+class Handlers(RegionHandlers):
     """All handlers of one page, with the folders and the store they share.
 
     Parameters
@@ -119,49 +115,6 @@ class Handlers:
         self.store.want(session.token, session.wanted)
         return session, View()
 
-    # --- a region ---
-
-    def pick(self, event: gr.EventData, session: Session) -> Reply:
-        """Place a seed where the visitor clicked; the browser sends millimetres."""
-        position = [float(value) for value in event.mm]
-        if len(position) != 3 or not np.isfinite(position).all():
-            raise InvalidArgumentError("seed position must be three finite numbers in mm; click inside the image")
-        seed = Seed.at_position((position[0], position[1], position[2]), background=bool(event.background))
-        return self._add(seed, session)
-
-    def place(self, i: float, j: float, k: float, kind: str, session: Session) -> Reply:
-        """Place a seed at a voxel typed in."""
-        if any(value is None for value in (i, j, k)):
-            raise InvalidArgumentError("seed index must be three whole numbers i, j, k; fill in all three boxes")
-        grid = self._case(session).image.grid
-        return self._add(Seed.at_index((i, j, k), grid, background=kind == "background"), session)  # type: ignore[arg-type]
-
-    def undo(self, session: Session) -> Reply:
-        """Take the newest seed back."""
-        session = self._known(session)
-        return self._grow_again(replace(session, seeds=session.seeds[:-1]))
-
-    def clear(self, session: Session) -> Reply:
-        """Remove all seeds."""
-        return self._grow_again(replace(self._known(session), seeds=()))
-
-    def set_tolerance(self, tolerance: float, session: Session) -> Reply:
-        """Take the tolerance the slider was released at; the browser has long drawn it."""
-        case = self._case(session)
-        if case.growth is None or not session.seeds:
-            return KEEP, View()
-        session = replace(session, tolerance=float(np.float32(tolerance)))
-        self.store.want(session.token, session.wanted)
-        return session, View()
-
-    def suggest(self, session: Session) -> Reply:
-        """Go to the suggested tolerance."""
-        return self._grow_again(self._known(session))
-
-    def set_reach(self, reach_mm: float, session: Session) -> Reply:
-        """Grow again with another reach."""
-        return self._grow_again(replace(self._known(session), reach_mm=float(reach_mm)))
-
     # --- the answer ---
 
     def analyse(self, session: Session, progress: gr.Progress = gr.Progress()) -> Reply:  # noqa: B008
@@ -169,15 +122,26 @@ class Handlers:
         case = self._case(session)
         if case.analysed == session.wanted:
             return KEEP, View()
-        report = self.run(
-            case.image, progress=lambda share, text: progress(share, desc=text), source=case.source, **_region(session)
-        )
-        if not self.store.wants(session.token, session.wanted):
+
+        def tell(share: float, text: str) -> None:
+            if not self.store.wants(session.token, session.wanted):
+                raise _NoLongerWanted
+            progress(share, desc=text)
+
+        try:
+            report = self.run(case.image, progress=tell, source=case.source, **_region(session, case))
+            tell(1.0, "done")
+        except _NoLongerWanted:
             return KEEP, View()
         report = shown.with_contrast_answer(report, session.contrast_given)
         case = replace(self._case(session), maps=report.maps, report=report, analysed=session.wanted)
         case = self.store.put(session.case_key, replace(case, outcome=Outcome.of(report)))
         return KEEP, replace(shown.outcome(case), viewer=self._viewer(case, session))
+
+    def stop(self, session: Session) -> Reply:
+        """Stop what is being worked out, before its next stage, and say so."""
+        self.store.want(self._known(session).token, ("stopped",))
+        return KEEP, shown.stopped()
 
     def downloads(self, session: Session) -> Reply:
         """Write the files of the last analysis and offer them."""
@@ -237,44 +201,18 @@ class Handlers:
         self.store.want(session.token, session.wanted)
         return session, shown.whole(case, session, self._viewer(case, session), {})
 
-    def _follow_link(self, session: Session) -> Reply:
-        """Place the seeds of a link, once, at its tolerance."""
-        linked, grid = session.linked, self._case(session).image.grid
-        if linked is None:
-            return session, View()
-        session = replace(session, linked=None)
-        for seed in linked.seeds:
-            seed.index_on(grid)
-        session, view = self._grow_again(replace(session, seeds=linked.seeds, reach_mm=linked.reach_mm))
-        if linked.tolerance is not None:
-            session = replace(session, tolerance=float(np.float32(linked.tolerance)))
-            self.store.want(session.token, session.wanted)
-            case = self._case(session)
-            view = shown.region(case, session, self._viewer(case, session))
-        return session, replace(view, reach=session.reach_mm)
 
-    def _add(self, seed: Seed, session: Session) -> Reply:
-        seed.index_on(self._case(session).image.grid)
-        return self._grow_again(replace(session, seeds=(*session.seeds, seed)))
-
-    def _grow_again(self, session: Session) -> Reply:
-        """Grow from the session's seeds and go to the suggested tolerance; without a foreground seed, show none."""
-        case, growth = self._case(session), None
-        if any(not seed.background for seed in session.seeds):
-            growth = grow(case.image, session.seeds, reach_mm=session.reach_mm)
-        tolerance = None if growth is None else shown.suggested(growth)
-        session = replace(session, tolerance=tolerance, revision=session.revision + 1)
-        self.store.want(session.token, session.wanted)  # first: an older answer must not overwrite this region
-        fresh = replace(case, growth=growth, outcome=None, report=None, analysed=None)
-        case = self.store.put(session.case_key, fresh)
-        return session, shown.region(case, session, self._viewer(case, session))
+class _NoLongerWanted(Exception):  # noqa: N818 - no error: the visitor has moved on or pressed Stop
+    """Ends an analysis whose answer nobody waits for."""
 
 
-def _region(session: Session) -> dict[str, Any]:
+def _region(session: Session, case: LoadedCase) -> dict[str, Any]:
     """What the analysis is told about the region; without one it asks no model."""
     if not session.seeds or session.tolerance is None:
         return {"models": {}}
-    return {"seeds": session.seeds, "tolerance": session.tolerance, "reach_mm": session.reach_mm}
+    if session.cuts and case.growth is not None:
+        return {"mask": case.growth.mask(session.tolerance)}  # a plain growing would run through the neck again
+    return {"seeds": session.seeds, "tolerance": session.tolerance, "reach_mm": session.reach_mm, "repeat": True}
 
 
 def _linked(request: gr.Request) -> Linked | None:

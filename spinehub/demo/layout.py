@@ -126,6 +126,8 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
     on(parts["with_images"].input, handlers.set_bundle, parts["with_images"], concurrency_id="model")
     on(parts["contrast"].input, handlers.say_contrast, parts["contrast"])
     on(parts["viewer"].unsupported, handlers.unsupported)
+    on(parts["viewer"].why, handlers.why, **latest)
+    on(parts["stop"].click, handlers.stop, queue=False)
     on(parts["plain_slice"].release, handlers.plain_slice, parts["plain_slice"], trigger_mode="always_last")
     for changed in (
         on(parts["upload"].upload, handlers.upload, parts["upload"], **reading),
@@ -133,7 +135,9 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
         on(parts["viewer"].pick, handlers.pick, **latest),
         on(parts["place"].click, handlers.place, parts["i"], parts["j"], parts["k"], parts["kind"], **latest),
         on(parts["undo"].click, handlers.undo, **latest),
+        on(parts["redo"].click, handlers.redo, **latest),
         on(parts["clear"].click, handlers.clear, **latest),
+        on(parts["cut"].click, handlers.cut, **latest),
         on(parts["tolerance"].release, handlers.set_tolerance, parts["tolerance"], **latest),
         on(parts["suggest"].click, handlers.suggest, **latest),
         on(parts["reach"].release, handlers.set_reach, parts["reach"], **latest),

@@ -13,7 +13,7 @@ from spinehub.demo.session import Session
 from spinehub.growing import Growth, grow
 from spinehub.io import describe_source, read_mask, read_series
 from spinehub.perfusion import assess_timing, compute_maps, find_hot_spot, region_curve
-from spinehub.series import DynamicSeries
+from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Seed, Volume
 
 __all__ = ["EXAMPLE", "example_session", "load_case", "load_example", "parse_times"]
@@ -51,7 +51,9 @@ def load_example() -> LoadedCase:
     if isinstance(case.image, DynamicSeries):
         curve = region_curve(case.image, mask, case.timing)
         hot_spot = find_hot_spot(case.image, mask, case.timing)
-    outcome = Outcome(document, _stored_explanations(case), curve, hot_spot)
+    stored = read_series(EXAMPLE / "agreement.nii.gz")
+    agreement = ParametricMap("agreement", "", stored.voxels, stored.grid) if isinstance(stored, Volume) else None
+    outcome = Outcome(document, _stored_explanations(case), curve, hot_spot, agreement=agreement)
     return LoadedCase(
         case.image, case.timing, case.maps, case.info, case.source, _stored_growth(case, document), outcome
     )

@@ -154,7 +154,12 @@ def _figures(document: Mapping[str, Any]) -> list[Markup]:
         figures.append(_figure(title, f"{number(parameter['value'], 0)}{after} {parameter['unit']}", name))
     lesion = document["lesion"]
     volume = lesion["volume_ml"]
-    figures.append(_figure("Volume", f"{number(volume, 2 if volume < 10 else 1)} ml", "volume"))
+    said = f"{number(volume, 2 if volume < 10 else 1)} ml"
+    repeated = (document.get("growing") or {}).get("stability")
+    if repeated is not None:
+        low, high = (number(value, 1) for value in repeated["volume_interval_ml"])
+        said += f" ({low} to {high} when the click moves)"
+    figures.append(_figure("Volume", said, "volume" if repeated is None else "stability"))
     figures.append(
         _figure("Diameters", " × ".join(number(mm, 0) for mm in lesion["diameters_mm"]) + " mm", "diameters")
     )

@@ -82,8 +82,14 @@ def viewer_value(case: LoadedCase, session: Session, case_folder: Path, folder: 
 
 
 def region_layers(case: LoadedCase) -> list[tuple[ParametricMap, dict[str, Any]]]:
-    """Maps that belong to the analysed region, and what the browser is told about each: the networks' class maps."""
+    """Maps that belong to the analysed region, and what the browser is told about each: agreement and class maps."""
     layers = []
+    if case.outcome is not None and case.outcome.agreement is not None:
+        told = {"name": "agreement", "label": "Agreement when the click moves", "unit": "", "low": 0.0, "high": 1.0}
+        values = case.outcome.agreement.values
+        held = np.where(values > 0, values, np.nan).astype(np.float32)  # the rest of the body stays uncoloured
+        agreement = ParametricMap("agreement", "", held, case.outcome.agreement.grid)
+        layers.append((agreement, told | {"colormap": "viridis", "ends": ["never", "always"]}))
     for name, explanation in (case.outcome.explanations if case.outcome else {}).items():
         if "class_map" in explanation:
             values = np.asarray(explanation["class_map"], dtype=np.float32)

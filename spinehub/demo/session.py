@@ -44,6 +44,10 @@ class Session:
         What the visitor said about a single volume; None: not asked.
     seeds, tolerance, reach_mm
         The region as it is set now; tolerance None until something was grown.
+    undone
+        Seeds taken back, the newest last, for redo.
+    cuts
+        How many leaks of this region were cut at the neck.
     linked
         What the link the page was opened with asks for, until it is done.
     with_images
@@ -60,6 +64,8 @@ class Session:
     seeds: tuple[Seed, ...] = ()
     tolerance: float | None = None
     reach_mm: float = 60.0
+    undone: tuple[Seed, ...] = ()
+    cuts: int = 0
     linked: Linked | None = None
     with_images: bool = False
     revision: int = 0
@@ -77,7 +83,7 @@ class Session:
     @property
     def wanted(self) -> tuple[object, ...]:
         """What the analysis depends on."""
-        return self.case_key, self.seeds, self.tolerance, self.reach_mm, self.contrast_given
+        return self.case_key, self.seeds, self.tolerance, self.reach_mm, self.cuts, self.contrast_given
 
 
 @dataclass

@@ -31,6 +31,7 @@ __all__ = [
     "plain_voxel",
     "privacy",
     "region",
+    "stopped",
     "suggested",
     "viewer",
     "whole",
@@ -81,6 +82,8 @@ def region(case: LoadedCase, session: Session, value: ViewerValue) -> View:
         seeds_panel=panels.seeds_panel(case, session),
         tolerance=gr.Slider(value=_on_step(session.tolerance or 0.0, step), maximum=top, step=step, interactive=ready),
         tolerance_panel=panels.tolerance_panel(case, session),
+        why_panel="",
+        cut=gr.Button(visible=case.growth is not None and case.growth.leak is not None),
     )
 
 
@@ -107,6 +110,12 @@ def outcome(case: LoadedCase) -> View:
         result_panel=result_panel(case.outcome),
         notices_panel=panels.notices_panel(case.outcome),
     )
+
+
+def stopped() -> View:
+    """An analysis the visitor stopped: nothing of an older region stays on the page."""
+    hint = "Stopped. Move the border or press Suggested to ask again."
+    return View(result_panel=element("p", hint, class_="sh-small"), notices_panel="")
 
 
 def downloads(files: Mapping[str, Path]) -> View:

@@ -33,6 +33,8 @@ class View:
     tolerance: Any = KEEP
     reach: Any = KEEP
     tolerance_panel: Any = KEEP
+    why_panel: Any = KEEP
+    cut: Any = KEEP
     curve_panel: Any = KEEP
     result_panel: Any = KEEP
     notices_panel: Any = KEEP

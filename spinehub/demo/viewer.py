@@ -20,7 +20,7 @@ __all__ = ["STATIC", "FileDrop", "NiiViewer", "ViewerValue"]
 STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("niivue.umd.js", "page.js", "nifti.js", "paint.js", "overlays.js", "controls.js", "viewer.js", "tour.js")
 _ON_LOAD = """
-const events = ['pick', 'unsupported'];
+const events = ['pick', 'unsupported', 'why'];
 window.spinehub.mount(element, props, trigger, watch);
 """
 
@@ -42,6 +42,8 @@ class NiiViewer(gr.HTML):
     ------
     pick
         The user set a seed: ``mm`` (x, y, z; RAS+) and ``background``.
+    why
+        The user asked about the voxel under the crosshair: ``mm``.
     unsupported
         The browser has no WebGL2.
     """

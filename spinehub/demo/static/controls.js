@@ -100,6 +100,7 @@
         ArrowRight: () => viewer.setFrame(viewer.frame + 1), ArrowLeft: () => viewer.setFrame(viewer.frame - 1),
         " ": () => this.toggleCine(), s: () => this.setMode("seed"), b: () => this.setMode("browse"),
         r: () => viewer.resetWindow(), d: () => this.press("subtract"), f: () => this.press("fill"),
+        w: () => this.press("why"),
         Enter: () => {
           if (viewer.mode === "seed") this.pick(viewer.nv.scene.crosshairPos);
         },
@@ -128,6 +129,7 @@
       if (name === "fill") viewer.setFill(!viewer.fill);
       if (name === "render") viewer.setRendering(!viewer.rendering);
       if (name === "play") this.toggleCine();
+      if (name === "why") viewer.trigger("why", { mm: viewer.crosshairMm() });
       this.showPressed();
     }
 
