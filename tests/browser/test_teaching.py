@@ -101,3 +101,29 @@ def test_the_tour_moves_the_viewer_in_eight_steps(visit: Any) -> None:
     assert visit.evaluate("[spinehubViewer.subtracting, spinehubViewer.tolerance]") == [False, tolerance]
     assert [url for url in visit.requests[before:] if "heartbeat" not in url] == []
     assert not visit.errors
+
+
+def test_why_here_and_agreement(visit: Any) -> None:
+    page = visit.page
+    page.click("[data-action=why]")
+    page.wait_for_selector("#sh-why-panel:has-text('foreground seed')")
+    page.select_option("[data-control=overlay]", "agreement")
+    assert "Agreement" in page.locator(".sh-colourbar").inner_text()
+    assert "when the click moves" in page.inner_text("#sh-curve")
+    visit.picture("agreement")
+    assert not visit.errors
+
+
+def test_a_link_opens_the_same_view(visit: Any, browser: Any, address: str) -> None:
+    visit.evaluate("spinehubViewer.setTolerance(0.6 * spinehubViewer.info.tolerance)")
+    visit.page.evaluate("navigator.clipboard.writeText = async () => {}")
+    visit.page.click("#sh-copy-link")
+    link = visit.page.locator("#sh-copy-link").get_attribute("data-link")
+    assert link.startswith(address)
+    shown = visit.evaluate("spinehubViewer.maskVoxels()")
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(link)
+    page.wait_for_function("window.spinehubViewer?.order && window.spinehubViewer.count > 0", timeout=120000)
+    assert page.evaluate("spinehubViewer.maskVoxels()") == shown
+    context.close()
