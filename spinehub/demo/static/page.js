@@ -65,7 +65,7 @@
 
   /* A link with the seeds and settings of this view: numbers only, nothing of the image. */
   function linkOf(viewer) {
-    const place = (seed) => seed.mm.map((mm) => Math.round(10 * mm) / 10).join(",");
+    const place = (seed) => seed.mm.map((mm) => Math.round(1000 * mm) / 1000).join(",");
     const list = (background) => viewer.info.seeds.filter((seed) => seed.background === background).map(place).join(";");
     const query = new URLSearchParams({ seeds: list(false), tolerance: viewer.tolerance, reach: viewer.info.reach_mm });
     if (list(true)) query.set("background", list(true));
