@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spinehub.growing import grow
+from spinehub.growing.belief import Belief, believe
 from spinehub.growing.consensus import lesion_probability
 from spinehub.growing.domain import SeedVoxels, distance_from
 from spinehub.growing.edges import edge_strength
@@ -123,3 +124,42 @@ def test_corrective_clicks_change_the_region_where_they_are_made() -> None:
     assert (alone & second).sum() < 0.2 * second.sum()
     assert (both & second).sum() > 0.7 * second.sum()
     assert (both & first).sum() > 0.7 * first.sum()
+
+
+def belief_of(volume: Volume, *foreground: Index, background: tuple[Index, ...] = ()) -> Belief:
+    distance = distance_from(foreground, GRID.shape, GRID.spacing_mm)
+    seeds = SeedVoxels(foreground, background)
+    return believe(volume.voxels[None], distance <= 60.0, distance, seeds, GRID, 60.0, False)
+
+
+def test_one_click_is_believed_as_it_was_voted() -> None:
+    volume = noisy(away_mm() <= 14.0)
+    scene = scene_of(volume, CENTRE)
+    votes = lesion_probability(scene, 60.0)
+    belief = belief_of(volume, CENTRE)
+    np.testing.assert_array_equal(belief.probability, votes)
+    np.testing.assert_array_equal(belief.slowness, scene.slowness(belief.evidence))
+
+
+def test_a_correction_is_believed_near_it_and_not_far_from_it() -> None:
+    """A small part of another look on one side of a ball: the click there leaves the other side as it was."""
+    ball, part = away_mm() <= 14.0, away_mm((24, 33, 9)) <= 5.0
+    volume = noisy(ball - 0.7 * (part & ~ball))
+    seeds = SeedVoxels((CENTRE, (24, 34, 9)), ())
+    base = lesion_probability(scene_of(volume, CENTRE), 60.0, seeds)
+    corrected = belief_of(volume, *seeds.foreground).probability
+    assert base[24, 34, 9] < 0.5 < corrected[24, 34, 9]
+    far = away_mm((24, 34, 9)) > 25.0
+    np.testing.assert_allclose(corrected[far], base[far], atol=0.02)
+
+
+def test_level_sets_that_contradict_clicks_count_less() -> None:
+    """A core in a shell: whether the shell is meant, the other click says."""
+    core, shell = away_mm() <= 8.0, (away_mm() > 8.0) & (away_mm() <= 20.0)
+    scene = scene_of(noisy(core + 0.6 * shell), CENTRE)
+    there = (24, 32, 9)
+    alone, held, joined = (
+        float(lesion_probability(scene, 60.0, clicks)[shell].mean())
+        for clicks in (None, SeedVoxels((CENTRE,), (there,)), SeedVoxels((CENTRE, there), ()))
+    )
+    assert held < alone < joined

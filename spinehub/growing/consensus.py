@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinehub.growing.channels import Box
+from spinehub.growing.domain import SeedVoxels
 from spinehub.growing.evidence import log_ratio
 from spinehub.growing.front import march
 from spinehub.growing.scene import Scene, context_mm
@@ -29,8 +30,11 @@ _EXTENT_SHARE, _EXTENT_SPREAD = 0.55, 1.0
 _SHARPNESS = 10.0
 """A candidate whose score is a tenth higher counts e times as much."""
 
+_CONTRADICTION = 0.2
+"""Loss of score for each click that a candidate contradicts: it counts a seventh."""
 
-def lesion_probability(scene: Scene, reach_mm: float) -> NDArray[np.float32]:
+
+def lesion_probability(scene: Scene, reach_mm: float, clicks: SeedVoxels | None = None) -> NDArray[np.float32]:
     """Share of the votes that each voxel gets.
 
     Parameters
@@ -39,6 +43,8 @@ def lesion_probability(scene: Scene, reach_mm: float) -> NDArray[np.float32]:
         The box around the seeds.
     reach_mm
         Largest distance from a seed in mm.
+    clicks
+        Seeds that a level set should hold or leave out; its score falls with each that it contradicts.
 
     Returns
     -------
@@ -53,6 +59,11 @@ def lesion_probability(scene: Scene, reach_mm: float) -> NDArray[np.float32]:
     """
     radii = [radius for radius in _RADII_MM if radius <= _LARGEST_STEP * reach_mm]
     votes = [_candidates(scene, radius) for radius in [*radii, min(reach_mm, _RADII_MM[-1])]]
+    if clicks is not None:
+        votes = [
+            (box, arrival, tolerances, scores - _CONTRADICTION * _contradicted(box, arrival, tolerances, clicks))
+            for box, arrival, tolerances, scores in votes
+        ]
     best = max(float(scores.max()) for _, _, _, scores in votes)
     probability = np.zeros(scene.distance.shape, dtype=np.float64)
     total = 0.0
@@ -75,6 +86,19 @@ def _candidates(
     arrival = march(slowness, part.spacing_mm, part.foreground)
     tolerances, scores = _scores(arrival, evidence, slowness, scene)
     return box, arrival, tolerances, scores
+
+
+def _contradicted(
+    box: Box, arrival: NDArray[np.float32], tolerances: NDArray[np.float32], clicks: SeedVoxels
+) -> NDArray[np.float64]:
+    """Number of clicks ``(N,)`` that the level set of each tolerance contradicts."""
+    inside = clicks.within(box)  # what lies beyond the box is in no level set
+    count = np.full(tolerances.shape, float(len(clicks.foreground) - len(inside.foreground)))
+    for voxel in inside.foreground:
+        count += tolerances < arrival[voxel]
+    for voxel in inside.background:
+        count += tolerances >= arrival[voxel]
+    return count
 
 
 def _bounds(region: NDArray[np.bool_]) -> Box:

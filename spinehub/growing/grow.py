@@ -7,15 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinehub.errors import InvalidArgumentError
+from spinehub.growing.belief import believe
 from spinehub.growing.channels import GrowableImage, cut_channels, grid_of
-from spinehub.growing.consensus import lesion_probability
 from spinehub.growing.domain import box_around, distance_from, seed_voxels
-from spinehub.growing.evidence import log_ratio
 from spinehub.growing.growth import GrowingWarning, Growth
 from spinehub.growing.leak import find_leak
 from spinehub.growing.limits import Limits
 from spinehub.growing.plain import why_plain
-from spinehub.growing.scene import Scene, context_mm, look_around, seen_mm
+from spinehub.growing.scene import seen_mm
 from spinehub.growing.territory import arrival_of
 from spinehub.growing.tolerance import suggest_tolerance
 from spinehub.series import ParametricMap
@@ -72,7 +71,9 @@ def grow(
     lesion. The probability weighs the examples of the last march, and the suggested tolerance has the best expected
     overlap with it. A short reach states the size: what lies beyond it is then the example of the surroundings.
     Corrective clicks compete for voxels, count as evidence that falls with the way from them, and ease the front next
-    to them. Nothing depends on the scale or offset of the intensities, and no parameter is set per case.
+    to them. What they teach about the look of the lesion holds where the region of one click alone contradicts them,
+    and fades with the distance from there (:func:`spinehub.growing.belief.believe`). Nothing depends on the scale or
+    offset of the intensities, and no parameter is set per case.
     `benchmarks/growing_real_tumours.md` has the comparison.
 
     Raises
@@ -103,15 +104,13 @@ def grow(
         even = np.where(within, 1.0, np.inf).astype(np.float32)
         arrival, suggested = arrival_of(even, grid, local, within_slice), 0.0
     else:
-        scene = look_around(channels, within, distance, local, grid.spacing_mm, reach_mm)
-        probability = lesion_probability(scene, reach_mm)
-        evidence = _evidence(scene, probability, reach_mm)
-        arrival = arrival_of(scene.slowness(evidence), grid, local, within_slice)
-        suggested = suggest_tolerance(arrival, probability)
-        leak = find_leak(arrival, evidence > 0.0, grid, part, suggested)
+        belief = believe(channels, within, distance, local, grid, reach_mm, within_slice)
+        arrival = arrival_of(belief.slowness, grid, local, within_slice)
+        suggested = suggest_tolerance(arrival, belief.probability)
+        leak = find_leak(arrival, belief.evidence > 0.0, grid, part, suggested)
         if leak is not None and leak.tolerance <= suggested:  # the region came through a neck: stay before it
             before = np.where(arrival < np.float32(leak.tolerance), arrival, np.inf).astype(np.float32)
-            suggested = suggest_tolerance(before, probability)
+            suggested = suggest_tolerance(before, belief.probability)
     whole = np.full(grid.shape, np.inf, dtype=np.float32)
     whole[part] = arrival
     domain = np.zeros(grid.shape, dtype=bool)
@@ -128,12 +127,6 @@ def grow(
         domain=Mask(domain, grid),
         warning=warning,
     )
-
-
-def _evidence(scene: Scene, probability: NDArray[np.float32], reach_mm: float) -> NDArray[np.float32]:
-    """Evidence for the lesion in each voxel, from what all sizes agree on."""
-    outside = (1.0 - probability) * (scene.known & (scene.distance <= context_mm(reach_mm)))
-    return log_ratio(scene.palette, probability, outside) + scene.clicked
 
 
 def _require_valid_seeds(channels: NDArray[np.float32], local: Sequence[Index], on_image: Sequence[Index]) -> None:
