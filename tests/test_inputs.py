@@ -1,5 +1,7 @@
 """Slices on a known phantom, in any orientation, against closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Grid, Mask, Volume
 
 SMALL = PreprocessingSpec(spacing_mm=1.5, size=16, slice_spacing_mm=4.5, depth_mm=40.0)
+SIGNAL = replace(SMALL, frames_as="signal")
 DYNAMIC = Timing("dynamic", 20.0, 5.0, 2, 290.0, True)
 PRE_POST = Timing("pre_post", None, None, 1, None, True)
 SINGLE = Timing("single", None, None, 0, None, None)
@@ -149,11 +152,11 @@ def series_of(values: list[float], times: list[float] | None) -> DynamicSeries:
 def test_frames_are_read_at_fixed_times_after_arrival() -> None:
     times = np.arange(0.0, 300.0, 10.0)
     series = series_of([100.0, 100.0, *(100.0 + (times[2:] - 20.0))], list(times))
-    stack = make_stack(series, SMALL, timing=DYNAMIC, maps={}, center_mm=(0.0, 0.0, 0.0))
-    middle = stack.values[2, 3:, 8, 8]
     # Baseline 1, then 1 + t / 100 at t seconds after arrival: linear in time.
-    expected = [1.0, *(1.0 + t / 100.0 for t in SMALL.frame_times_s[1:])]
-    np.testing.assert_allclose(middle, expected, rtol=1e-4)
+    change = [t / 100.0 for t in SMALL.frame_times_s[1:]]
+    for spec, expected in ((SMALL, [1.0, *change]), (SIGNAL, [1.0, *(1.0 + rise for rise in change)])):
+        stack = make_stack(series, spec, timing=DYNAMIC, maps={}, center_mm=(0.0, 0.0, 0.0))
+        np.testing.assert_allclose(stack.values[2, 3:, 8, 8], expected, rtol=1e-4)
     assert stack.regime == "dynamic"
     assert not stack.values[:, :3].any()
 
@@ -172,20 +175,30 @@ def test_without_times_the_brightest_frame_stands_at_67_s() -> None:
         series_of([100.0, 180.0, 150.0], None), SMALL, timing=PRE_POST, maps={}, center_mm=(0.0, 0.0, 0.0)
     )
     assert np.flatnonzero(stack.available).tolist() == [3, 3 + SMALL.peak_slot]
-    assert stack.values[2, 3 + SMALL.peak_slot, 8, 8] == pytest.approx(1.8, rel=1e-4)
+    assert stack.values[2, 3 + SMALL.peak_slot, 8, 8] == pytest.approx(0.8, rel=1e-4)
     assert SMALL.frame_times_s[SMALL.peak_slot] == 67.0
 
 
-def test_maps_are_fractions_clipped_and_nan_becomes_zero() -> None:
+def test_a_single_volume_is_signal_since_there_is_no_baseline() -> None:
+    volume = series_of([100.0, 180.0], None).frame(1)
+    stack = make_stack(volume, SMALL, timing=SINGLE, maps={}, center_mm=(0.0, 0.0, 0.0))
+    assert stack.values[2, 3 + SMALL.peak_slot, 8, 8] == pytest.approx(1.0, rel=1e-4)
+
+
+def test_maps_are_in_their_units_clipped_and_nan_becomes_zero() -> None:
     grid = grid_of("RSA", (4.5, 1.5, 1.5), (5, 20, 20))
     values = np.full(grid.shape, 250.0, np.float32)
     values[2, :10] = np.nan
     values[1] = 900.0
-    maps = {"early_enhancement": ParametricMap("early_enhancement", "%", values, grid)}
+    maps = {
+        name: ParametricMap(name, "%", values / part, grid)
+        for name, part in (("early_enhancement", 1), ("washout", 20))
+    }
     stack = make_stack(series_of([1.0, 2.0], None), SMALL, timing=PRE_POST, maps=maps, center_mm=(0.0, 0.0, 0.0))
     assert stack.values[0, 1].max() == pytest.approx(2.5)
     assert stack.values[2, 1, -4:].max() == 0.0  # the lower rows are the first voxels along S
     assert stack.values[3, 1].max() == 5.0
+    assert stack.values[0, 2].max() == pytest.approx(2.5 / 20 * 100 / 20)
     other = {"washout": ParametricMap("washout", "%", np.zeros((2, 2, 2), np.float32), Grid((2, 2, 2), np.eye(4)))}
     with pytest.raises(GridMismatchError, match="map washout"):
         make_stack(series_of([1.0, 2.0], None), SMALL, timing=PRE_POST, maps=other, center_mm=(0.0, 0.0, 0.0))
@@ -274,6 +287,14 @@ def test_spec_round_trip_and_refusals() -> None:
     with pytest.raises(InvalidArgumentError, match="spacing_mm must be"):
         PreprocessingSpec(spacing_mm=0.0)
     with pytest.raises(InvalidArgumentError, match="version"):
-        PreprocessingSpec(version=2)
+        PreprocessingSpec(version=3)
+    with pytest.raises(InvalidArgumentError, match="frames_as must be one of"):
+        PreprocessingSpec(frames_as="sound")
+    with pytest.raises(InvalidArgumentError, match="number above 0 per map"):
+        PreprocessingSpec(map_unit_percent=(1.0, 2.0))
+    first = {k: v for k, v in SMALL.to_dict().items() if k not in ("frames_as", "map_unit_percent")} | {"version": 1}
+    old = PreprocessingSpec.from_dict(first)
+    assert (old.frames_as, old.map_unit_percent) == ("signal", (100.0, 100.0, 100.0))
+    assert PreprocessingSpec.from_dict(old.to_dict()) == old
     with pytest.raises(InvalidArgumentError, match="wrong kind"):
         PreprocessingSpec.from_dict({**SMALL.to_dict(), "size": "big"})

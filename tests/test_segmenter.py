@@ -93,7 +93,11 @@ def test_vote_of_a_region_by_hand() -> None:
     inside = np.array([[[1.0, 0.5], [0.0, 0.0]]], np.float32)
     vote = tiny().lesion_vote(softmax, inside)
     assert vote.lesion_share == pytest.approx((0.8 + 0.5 * 0.4) / 1.5)
-    assert vote.score == pytest.approx(np.log((0.6 + 0.15) / (0.2 + 0.05)))
+    assert vote.score == pytest.approx((0.8 * np.log(3.0) + 0.5 * 0.4 * np.log(3.0)) / 1.0)
+    skewed = softmax.copy()
+    skewed[0, :, 0, 1] = (0.6, 0.3, 0.1)
+    expected = (0.8 * np.log(3.0) - 0.5 * 0.4 * np.log(3.0)) / 1.0
+    assert tiny().lesion_vote(skewed, inside).score == pytest.approx(expected)
     with pytest.raises(InvalidArgumentError, match="at least one pixel"):
         tiny().lesion_vote(softmax, np.zeros((1, 2, 2), np.float32))
     with pytest.raises(InvalidArgumentError, match="softmax must have shape"):

@@ -13,7 +13,12 @@ ChannelSet: TypeAlias = Literal["maps+frames", "maps", "frames", "maps+slices"]
 NEIGHBOUR_SLICES = tuple(range(-5, 5))
 """Offsets, in slices, of the 10 neighbours that ``maps+slices`` shows."""
 
-_VERSION = 1
+FrameContent: TypeAlias = Literal["change", "signal"]
+"""``change``: a frame is shown as its difference from the baseline, where there is one; ``signal``: as it is."""
+
+_VERSIONS = (1, 2)
+_BEFORE_2: dict[str, Any] = {"map_unit_percent": (100.0, 100.0, 100.0), "frames_as": "signal"}
+"""Fields that came with version 2, and what version 1 did."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,17 @@ class PreprocessingSpec:
     frame_times_s
         Times after contrast arrival the frames are interpolated at; a time below 0 means the mean of the baseline.
     maps
-        Names of the parametric maps, in channel order; the channel holds the value in % divided by 100.
+        Names of the parametric maps, in channel order.
+    map_unit_percent
+        So many per cent of each map count as 1. Wash-out varies less than enhancement, so its unit is smaller: a
+        network learns nothing from a channel that hardly moves.
     channels
         Which of both are shown.
+    frames_as
+        As change or as signal; in units of the body's median baseline signal either way. What tells the classes
+        apart is small beside the signal itself, so frames are shown as changes.
     version
-        Version of the rules in this module.
+        Version of these rules; the configurations of version 1 are still read.
     """
 
     spacing_mm: float = 1.5
@@ -46,12 +57,15 @@ class PreprocessingSpec:
     depth_mm: float = 90.0
     frame_times_s: tuple[float, ...] = (-10.0, 10.0, 20.0, 30.0, 45.0, 67.0, 90.0, 120.0, 180.0, 240.0)
     maps: tuple[str, ...] = ("peak_enhancement", "early_enhancement", "washout")
+    map_unit_percent: tuple[float, ...] = (100.0, 100.0, 20.0)
     channels: ChannelSet = "maps+frames"
-    version: int = _VERSION
+    frames_as: FrameContent = "change"
+    version: int = _VERSIONS[-1]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "frame_times_s", tuple(float(t) for t in self.frame_times_s))
         object.__setattr__(self, "maps", tuple(self.maps))
+        object.__setattr__(self, "map_unit_percent", tuple(float(unit) for unit in self.map_unit_percent))
         for name in ("spacing_mm", "slice_spacing_mm", "depth_mm"):
             if not 0.0 < getattr(self, name) < 1000.0:
                 raise InvalidArgumentError(f"{name} must be between 0 and 1000 mm, got {getattr(self, name)}")
@@ -59,9 +73,15 @@ class PreprocessingSpec:
             raise InvalidArgumentError(f"size must be an even number of at least 8 pixels, got {self.size}")
         if self.channels not in get_args(ChannelSet):
             raise InvalidArgumentError(f"channels must be one of {get_args(ChannelSet)}, got {self.channels!r}")
-        if self.version != _VERSION:
+        if self.frames_as not in get_args(FrameContent):
+            raise InvalidArgumentError(f"frames_as must be one of {get_args(FrameContent)}, got {self.frames_as!r}")
+        if len(self.map_unit_percent) != len(self.maps) or not all(unit > 0 for unit in self.map_unit_percent):
             raise InvalidArgumentError(
-                f"version of the preprocessing must be {_VERSION}, got {self.version}; update spinehub for this model"
+                f"map_unit_percent must hold a number above 0 per map, got {self.map_unit_percent}"
+            )
+        if self.version not in _VERSIONS:
+            raise InvalidArgumentError(
+                f"version of the preprocessing must be one of {_VERSIONS}, got {self.version}; update spinehub"
             )
 
     @property
@@ -85,6 +105,8 @@ class PreprocessingSpec:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "PreprocessingSpec":
         """Read what :meth:`to_dict` wrote; an unknown or missing field is an error, never a silent default."""
+        if values.get("version") == 1:
+            values = {**_BEFORE_2, **values}
         names = {field.name for field in fields(cls)}
         if set(values) != names:
             wrong = sorted(set(values) ^ names)

@@ -24,10 +24,10 @@ from spinehub.volume import Grid, Mask, Position, Volume, frozen_array
 
 __all__ = ["SliceStack", "crop_box", "make_stack", "mask_slices"]
 
-MAP_RANGE = (-1.0, 5.0)
-"""Map channels (value in % / 100) are clipped to this: -100 % to 500 %."""
-FRAME_RANGE = (0.0, 10.0)
-"""Frame channels (signal / median baseline signal of the body) are clipped to this."""
+MAP_LIMIT = 5.0
+"""Map channels, in units of the specification, are clipped to plus and minus this: enhancement at 500 %."""
+FRAME_LIMIT = 10.0
+"""Frame channels, in units of the body's median baseline signal, are clipped to plus and minus this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,11 +161,11 @@ def _map_channels(
     grid: Grid, sampler: Sampler, spec: PreprocessingSpec, maps: Mapping[str, ParametricMap]
 ) -> NDArray[np.float32]:
     channels = np.zeros((sampler.grid.shape[0], len(spec.maps), spec.size, spec.size), np.float32)
-    for channel, name in enumerate(spec.maps):
+    for channel, (name, unit) in enumerate(zip(spec.maps, spec.map_unit_percent, strict=True)):
         if name in maps:
             grid.require_match(maps[name].grid, f"map {name}")
             inside = maps[name].values[sampler.box]
-            channels[:, channel] = np.clip(sampler.apply(_finite(inside) / 100.0), *MAP_RANGE)
+            channels[:, channel] = np.clip(sampler.apply(_finite(inside) / np.float32(unit)), -MAP_LIMIT, MAP_LIMIT)
     return channels
 
 
@@ -175,12 +175,19 @@ def _frame_channels(
     channels = np.zeros((sampler.grid.shape[0], len(slots), spec.size, spec.size), np.float32)
     frames = image.voxels[..., None] if isinstance(image, Volume) else image.frames
     weights = frame_weights(image, timing, spec, sampler.box) / body_signal(image, timing)
+
+    def mixed(column: NDArray[np.float64]) -> NDArray[np.float32]:
+        # Only frames with a weight: a NaN in another frame must not reach this one.
+        terms = (column[frame] * frames[(*sampler.box, frame)] for frame in np.flatnonzero(column))
+        return sampler.apply(_finite(np.asarray(sum(terms))))
+
+    baselines = [slot for slot, time_s in enumerate(spec.frame_times_s) if time_s < 0.0 and weights[:, slot].any()]
+    subtract = spec.frames_as == "change" and bool(baselines)
+    before = mixed(weights[:, baselines[0]]) if subtract else np.float32(0.0)
     for channel, slot in enumerate(slots):
-        used = np.flatnonzero(weights[:, slot])
-        if used.size:
-            # Only frames with a weight: a NaN in another frame must not reach this one.
-            mixed = sum(weights[frame, slot] * frames[(*sampler.box, frame)] for frame in used)
-            channels[:, channel] = np.clip(sampler.apply(_finite(np.asarray(mixed))), *FRAME_RANGE)
+        if weights[:, slot].any():
+            shown = mixed(weights[:, slot]) - (0.0 if slot in baselines else before)
+            channels[:, channel] = np.clip(shown, -FRAME_LIMIT, FRAME_LIMIT)
     return channels
 
 

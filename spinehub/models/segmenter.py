@@ -45,7 +45,8 @@ class LesionVote:
     Parameters
     ----------
     score
-        Log-odds of ``primary_malignant``: log of the summed probability of the one class over the other.
+        Log-odds of ``primary_malignant`` against ``metastasis``: mean over the region, each pixel weighing as much
+        as it is lesion.
     lesion_share
         Mean probability of lesion (either class) inside the region, 0 to 1.
     """
@@ -146,9 +147,11 @@ class LesionSegmenter(NetworkModel):
         weight = float(inside.sum(dtype=np.float64))
         if weight <= 0.0:
             raise InvalidArgumentError("inside must hold at least one pixel of the region, got none")
-        metastasis, primary = (float((softmax[:, k] * inside).sum(dtype=np.float64)) / weight for k in (1, 2))
-        lesion = metastasis + primary
-        return LesionVote(float(log_odds(primary / lesion if lesion > 0.0 else 0.5)), lesion)
+        lesion = softmax[:, 1].astype(np.float64) + softmax[:, 2]
+        weights = lesion * inside
+        odds = log_odds(np.divide(softmax[:, 2], lesion, out=np.full_like(lesion, 0.5), where=lesion > 0.0))
+        total = float(weights.sum())
+        return LesionVote(float((weights * odds).sum() / total) if total > 0.0 else 0.0, total / weight)
 
     def predict(
         self, image: DynamicSeries | Volume, mask: Mask, *, timing: Timing, maps: Mapping[str, ParametricMap]
