@@ -40,10 +40,11 @@ def bundle_path(image_path: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return bundled(image_path, tmp_path_factory.mktemp("bundle"))
 
 
-def bundled(image_path: Path, folder: Path, **options: Any) -> Path:
+def bundled(image_path: Path, folder: Path, asked: dict[str, Any] | None = None, **options: Any) -> Path:
     image = read_series(image_path)
     seed = Seed.at_index((8, 9, 3), image.grid)
-    report = analyse(image, seeds=[seed], models={"hotspot": "hotspot-dce"}, source=describe_source(image_path))
+    models = {"hotspot": "hotspot-dce"}
+    report = analyse(image, seeds=[seed], models=models, source=describe_source(image_path), **(asked or {}))
     report.save(folder / "out")
     return write_bundle(folder / "case.zip", image=image, outputs=folder / "out", **options)
 
@@ -71,6 +72,15 @@ def test_replay_gives_mask_and_numbers_without_the_sidecar(image_path: Path, bun
     assert replay.numbers > 20
     answer = replay.report.to_dict()["routes"][0]
     assert answer["probabilities"] == read_bundle(bundle_path).document["routes"][0]["probabilities"]
+
+
+@pytest.mark.parametrize("tolerance", ["auto", 8.0])
+def test_a_growing_that_was_repeated_is_repeated_again(image_path: Path, tmp_path: Path, tolerance: Any) -> None:
+    path = bundled(image_path, tmp_path, {"repeat": True, "tolerance": tolerance})
+    replay = replay_bundle(path, [image_path])
+    assert replay.differences == ()
+    assert replay.report.stability is not None
+    assert replay.report.stability.automatic == (tolerance == "auto")
 
 
 def test_an_image_inside_the_bundle_is_asked_for_and_nameless(image_path: Path, tmp_path: Path) -> None:

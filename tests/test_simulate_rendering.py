@@ -98,6 +98,16 @@ def test_lesions_of_a_multiple_case_are_all_rendered() -> None:
     assert lesions[0].level == recipe.anatomy.level
 
 
+def test_a_further_lesion_beyond_the_field_of_view_is_left_out() -> None:
+    recipe = small(next(r for r in (draw_recipe(7, k, cohort="as-published") for k in range(40)) if len(r.lesions) > 1))
+    index = replace(recipe.lesions[0], level=recipe.anatomy.level)
+    far = replace(recipe.lesions[1], level="C3" if recipe.anatomy.level.startswith(("L", "S")) else "S2")
+    narrow = replace(recipe.protocol, matrix=(40, 40, 11))
+    alone, both = (render(replace(recipe, protocol=narrow, lesions=lesions)) for lesions in ((index,), (index, far)))
+    np.testing.assert_array_equal(both.series.frames, alone.series.frames)
+    assert len(both.lesions) == 1
+
+
 def test_noise_in_air_is_rayleigh_distributed(recipe: CaseRecipe) -> None:
     quiet = small(recipe, still=True, ghost=0.0)
     scene = paint_scene(quiet, SpineGeometry(quiet.anatomy))

@@ -151,7 +151,9 @@ def _region(document: Mapping[str, Any], stored: Mask | None) -> dict[str, Any]:
     growing = document["growing"]
     if growing["seeds"]:
         seeds = [Seed.at_position(tuple(one["position_mm"]), background=one["background"]) for one in growing["seeds"]]
-        return {"seeds": seeds, "tolerance": growing["tolerance"], "reach_mm": growing["reach_mm"]}
+        repeated = growing.get("stability")
+        tolerance = "auto" if repeated and repeated["automatic_tolerance"] else growing["tolerance"]
+        return {"seeds": seeds, "tolerance": tolerance, "reach_mm": growing["reach_mm"], "repeat": bool(repeated)}
     return {} if stored is None else {"mask": stored}
 
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -44,6 +44,8 @@ class Stability:
         Number of regions compared, the one as clicked among them.
     jitter_mm
         Largest distance by which a seed was moved.
+    automatic
+        Whether each repetition took the tolerance that it suggests itself.
     """
 
     agreement: ParametricMap
@@ -52,6 +54,7 @@ class Stability:
     volume_interval_ml: tuple[float, float]
     repetitions: int
     jitter_mm: float
+    automatic: bool = False
 
     def mask(self, share: float = 0.5) -> Mask:
         """Voxels that at least this share of the repetitions hold.
@@ -137,7 +140,7 @@ def stability(
         regions += [
             one.mask(factor * chosen).voxels for factor in _TOLERANCE_FACTORS if one is not base or factor != 1.0
         ]
-    return _compared(regions, grid, jitter_mm)
+    return replace(_compared(regions, grid, jitter_mm), automatic=tolerance == "auto")
 
 
 def _jittered(growth: Growth, region: Mask, jitter_mm: float, draws: int) -> list[list[Seed]]:

@@ -153,6 +153,7 @@ def _stability(stability: Stability | None) -> dict[str, Any] | None:
         "volume_interval_ml": stability.volume_interval_ml,
         "repetitions": stability.repetitions,
         "jitter_mm": stability.jitter_mm,
+        "automatic_tolerance": stability.automatic,
     }
 
 

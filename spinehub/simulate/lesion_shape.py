@@ -61,7 +61,10 @@ def lesion_maps(recipe: CaseRecipe, lesion: LesionRecipe, geometry: SpineGeometr
     cost += _stretch_penalty(points, lesion, geometry)
     share = _cut(cost, lesion, recipe.protocol.spacing_mm)
     box, kept = inside_view(whole, recipe.protocol.matrix)
-    return _inside(recipe, lesion, box, share[kept])
+    seen = share[kept]
+    if not seen.size:  # a further lesion may lie beyond the field of view; the box is then an empty voxel at its edge
+        seen = np.zeros([part.stop - part.start for part in box], dtype=np.float32)
+    return _inside(recipe, lesion, box, seen)
 
 
 def lesion_centre(lesion: LesionRecipe, geometry: SpineGeometry) -> NDArray[np.float64]:
