@@ -50,7 +50,7 @@ def test_case_says_what_it_is(recipe: CaseRecipe) -> None:
     case = render(recipe)
     assert case.origin == "simulated"
     assert case.recipe == recipe.to_dict()
-    assert case.patient_id != case.case_id
+    assert case.patient_id == case.case_id
     assert case.series.baseline_frames is None
     assert case.series.protocol.echo_time_s == recipe.protocol.echo_time_s
     assert case.lesions[0].diagnosis == recipe.diagnosis
