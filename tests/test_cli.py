@@ -258,7 +258,7 @@ def test_the_other_verbs_pass_their_options_on(tmp_path, monkeypatch, capsys):
     told = {"minutes": 2.5, "seed": 7, "resume": True, "prepared": None, "start": None, "recalibrated": False}
     assert train == (("unet", data, out), told)
     assert evaluate == ((data, out), {"models": {"unet": "dir"}, "stack": None})
-    assert publish == ((out, "name/unet-dce"), {"private": False, "dry_run": True})
+    assert publish == ((out, "name/unet-dce"), {"register": None, "private": False, "dry_run": True})
     assert demo == ((), {})
     assert "https://example.org/model" in capsys.readouterr().out
 
