@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from phantoms import ball_case
 
 from spinehub.cards import validate_evaluation
-from spinehub.case import DIAGNOSES, Case, Lesion
+from spinehub.case import DIAGNOSES
 from spinehub.errors import InvalidArgumentError, ModelError
 from spinehub.evaluation import evaluate_cohort
 from spinehub.evaluation.figures import answer_figures, figure, mask_figures
@@ -19,8 +20,6 @@ from spinehub.inputs import PreprocessingSpec
 from spinehub.io import CohortRow, read_cohort, write_case, write_cohort_table
 from spinehub.metrics import auc
 from spinehub.models import LesionSegmenter, fit_calibration, from_pretrained
-from spinehub.series import DynamicSeries, Protocol
-from spinehub.volume import Grid, Mask
 
 TINY: dict[str, Any] = {"encoder_name": "tu-resnet10t", "encoder_depth": 3, "decoder_channels": [16, 8, 8]}
 REGIMES = ("dynamic", "pre_post", "single")
@@ -32,29 +31,13 @@ def calibration() -> Any:
     return fit_calibration(np.tile(scores, 3), np.tile(labels, 3), [name for name in REGIMES for _ in scores])
 
 
-def phantom(number: int) -> Case:
-    rng = np.random.default_rng(number)
-    affine = np.array([[0, 0, -4.5, 9.0], [-1.5, 0, 0, 22.5], [0, -1.5, 0, 22.5], [0, 0, 0, 1.0]])
-    grid = Grid((30, 30, 5), affine)
-    index = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1)
-    ball = np.linalg.norm((index - [15, 15, 2]) * [1.5, 1.5, 4.5], axis=-1) < 8.0
-    body = np.hypot(index[..., 0] - 15, index[..., 1] - 15) < 13
-    seconds = np.arange(0.0, 340.0, 20.0)
-    uptake = np.clip((seconds - 40.0) / 40.0, 0.0, 1.0)
-    rise = np.where(ball, 0.8 + 1.2 * (number % 2), 0.15)
-    frames = 100.0 * body[..., None] * (1.0 + rise[..., None] * uptake) + rng.normal(0, 1, (*grid.shape, len(seconds)))
-    series = DynamicSeries(frames.astype(np.float32), grid, seconds, protocol=Protocol(0.005, 0.002, 15.0, 1.5))
-    lesion = Lesion(Mask(ball, grid), diagnosis=DIAGNOSES[number % 2], histology="chordoma")
-    return Case(f"case-{number}", f"patient-{number}", series, (lesion,), age_years=50.0 + number)
-
-
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four phantoms that say they were simulated from seed 77."""
     folder = tmp_path_factory.mktemp("cohort")
     rows = []
     for number in range(4):
-        case = phantom(number)
+        case = ball_case(number, end_s=340.0, histology="chordoma", age_years=50.0 + number)
         write_case(case, folder / case.case_id)
         recipe = {"seed": 77, "version": "1.0", "cohort": "matched"}
         (folder / case.case_id / "recipe.json").write_text(json.dumps(recipe))

@@ -8,43 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from phantoms import ball_case
 
-from spinehub.case import DIAGNOSES, Case, Lesion
+from spinehub.case import DIAGNOSES
 from spinehub.dataset import REGIMES, PreparedCase, read_prepared
 from spinehub.errors import InvalidArgumentError
 from spinehub.features import feature_names
 from spinehub.inputs import PreprocessingSpec
 from spinehub.io import CohortRow, read_cohort, write_case, write_cohort_table
 from spinehub.models import HotspotRule, LesionClassifier, LesionSegmenter, from_pretrained
-from spinehub.series import DynamicSeries, Protocol
+from spinehub.series import Protocol
 from spinehub.training import TrainingPlan, train_route
 from spinehub.training.loop import Job, fit
 from spinehub.training.record import read_log
 from spinehub.training.segmenter import segmenter_losses
 from spinehub.training.small import train_radiomics, train_rule
-from spinehub.volume import Grid, Mask
 
 SPEC = PreprocessingSpec(size=32)
 TINY: dict[str, Any] = {"encoder_name": "tu-resnet10t", "encoder_depth": 3, "decoder_channels": [16, 8, 8]}
-
-
-def phantom(number: int) -> Case:
-    """A small body with a ball that takes up contrast; a primary tumour's ball takes up more."""
-    rng = np.random.default_rng(number)
-    affine = np.array([[0, 0, -4.5, 9.0], [-1.5, 0, 0, 22.5], [0, -1.5, 0, 22.5], [0, 0, 0, 1.0]])
-    grid = Grid((30, 30, 5), affine)
-    index = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1)
-    ball = np.linalg.norm((index - [15, 15, 2]) * [1.5, 1.5, 4.5], axis=-1) < 8.0
-    body = np.hypot(index[..., 0] - 15, index[..., 1] - 15) < 13
-    seconds = np.arange(0.0, 260.0, 20.0)
-    uptake = np.clip((seconds - 40.0) / 40.0, 0.0, 1.0)
-    rise = np.where(ball, 0.8 + 1.2 * (number % 2), 0.15)
-    frames = 100.0 * body[..., None] * (1.0 + rise[..., None] * uptake) + rng.normal(0, 1, (*grid.shape, len(seconds)))
-    protocol = Protocol(0.005, 0.002, 15.0, 1.5)
-    series = DynamicSeries(frames.astype(np.float32), grid, seconds, protocol=protocol)
-    return Case(
-        f"case-{number}", f"patient-{number}", series, (Lesion(Mask(ball, grid), diagnosis=DIAGNOSES[number % 2]),)
-    )
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +33,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cohort")
     rows = []
     for number in range(8):
-        case = phantom(number)
+        case = ball_case(number)
         write_case(case, folder / case.case_id)
         files = (folder / case.case_id / name for name in ("series.nii.gz", "lesion.nii.gz"))
         rows.append(CohortRow(case.case_id, case.patient_id, *files, DIAGNOSES[number % 2]))

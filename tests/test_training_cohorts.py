@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from phantoms import ball_case
 
-from spinehub.case import DIAGNOSES, Case, Lesion
+from spinehub.case import DIAGNOSES
 from spinehub.cli import main
 from spinehub.dataset import PreparedCase
 from spinehub.errors import InvalidArgumentError
@@ -19,35 +20,15 @@ from spinehub.io import CohortRow, read_cohort, write_case, write_cohort_table
 from spinehub.metrics import calibration_slope_intercept
 from spinehub.models import HotspotRule, LesionSegmenter, from_pretrained
 from spinehub.models.hotspot_fitting import fit_rule
-from spinehub.series import DynamicSeries, Protocol
+from spinehub.series import Protocol
 from spinehub.training import TrainingPlan, train_route
 from spinehub.training.environment import data_fingerprint, environment
 from spinehub.training.recalibration import recalibrate
 from spinehub.training.review import review_cohort
-from spinehub.volume import Grid, Mask
 
 SPEC = PreprocessingSpec(size=32)
 TINY: dict[str, Any] = {"encoder_name": "tu-resnet10t", "encoder_depth": 3, "decoder_channels": [16, 8, 8]}
 PROTOCOL = Protocol(0.005, 0.002, 15.0, 1.5)
-
-
-def phantom(number: int) -> Case:
-    """A small body with a ball that takes up contrast; a primary tumour's ball takes up more."""
-    rng = np.random.default_rng(number)
-    affine = np.array([[0, 0, -4.5, 9.0], [-1.5, 0, 0, 22.5], [0, -1.5, 0, 22.5], [0, 0, 0, 1.0]])
-    grid = Grid((30, 30, 5), affine)
-    index = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1)
-    ball = np.linalg.norm((index - [15, 15, 2]) * [1.5, 1.5, 4.5], axis=-1) < 8.0
-    body = np.hypot(index[..., 0] - 15, index[..., 1] - 15) < 13
-    seconds = np.arange(0.0, 260.0, 20.0)
-    uptake = np.clip((seconds - 40.0) / 40.0, 0.0, 1.0)
-    rise = np.where(ball, 0.8 + 1.2 * (number % 2), 0.15)
-    frames = 100.0 * body[..., None] * (1.0 + rise[..., None] * uptake) + rng.normal(0, 1, (*grid.shape, len(seconds)))
-    protocol = Protocol(0.005, 0.002, 15.0, 1.5)
-    series = DynamicSeries(frames.astype(np.float32), grid, seconds, protocol=protocol)
-    return Case(
-        f"case-{number}", f"patient-{number}", series, (Lesion(Mask(ball, grid), diagnosis=DIAGNOSES[number % 2]),)
-    )
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +36,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cohort")
     rows = []
     for number in range(8):
-        case = phantom(number)
+        case = ball_case(number)
         write_case(case, folder / case.case_id)
         files = (folder / case.case_id / name for name in ("series.nii.gz", "lesion.nii.gz"))
         age = 30.0 + 5 * number + 40.0 * (number % 2)
@@ -232,7 +213,8 @@ def test_two_processes_join_their_gradients(tmp_path: Path) -> None:
         "2",
         str(script),
     ]
-    settings = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    root = str(Path(__file__).parents[1])  # a child process does not see where this one found the package
+    settings = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
     done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=120, check=False)
     records = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("RECORD")]
     assert records == [["2", str(2 * 80 * 16), "80"]] * 2, done.stderr[-2000:]
