@@ -25,9 +25,11 @@ from spinehub.dataset import (
     simulated_click,
     split_patients,
 )
+from spinehub.dataset.teacher import CATEGORY_SIZES, NUMBERS, sign_vector
 from spinehub.errors import InvalidArgumentError
 from spinehub.inputs import PreprocessingSpec
 from spinehub.series import DynamicSeries
+from spinehub.simulate import bayes_posterior, draw_recipe
 from spinehub.volume import Grid, Mask
 
 SPEC = PreprocessingSpec(size=32)
@@ -211,10 +213,35 @@ def test_lesion_batches_hold_the_region_last(prepared: Path) -> None:
     cases = read_prepared(prepared, [f"case-{k}" for k in range(4)])
     batch = LesionBatches(cases, "unet", seed=1, size=4, slices=3).batch(0)
     assert batch.slices.shape == (4, 3, 14, 32, 32)
-    assert batch.labels.tolist() == [0, 1, 0, 1]
+    np.testing.assert_allclose(batch.targets, [0.025, 0.975, 0.025, 0.975])  # nobody knows a posterior of these
+    assert batch.signs.shape == (4, 8)
+    assert batch.signs.isnan().all()
     region = batch.slices[:, :, -1]
     assert ((region.flatten(2).sum(dim=2) > 0) == batch.valid).all()
     assert batch.valid.any(dim=1).all()
+
+
+def test_slices_of_one_lesion_lie_in_a_row(prepared: Path) -> None:
+    cases = read_prepared(prepared, [f"case-{k}" for k in range(4)])
+    batch = SliceBatches(cases, "unet", seed=2, size=12, slices=3, lesion_share=1.0).batch(0)
+    assert [int(row.max()) for row in batch.labels] == [1, 1, 1, 2, 2, 2] * 2
+    np.testing.assert_allclose(batch.targets, [0.025, 0.975] * 2)
+    assert batch.inside.flatten(1).any(dim=1).unflatten(0, (4, 3)).any(dim=1).all()
+    with pytest.raises(InvalidArgumentError, match="multiple of slices = 5"):
+        SliceBatches(cases, "unet", seed=2, size=12, slices=5)
+
+
+def test_simulated_cases_are_taught_the_posterior_and_their_signs(tmp_path: Path) -> None:
+    recipe = draw_recipe(3, 0)
+    prepare_case(recipe, PreparationPlan({"unet": SPEC}), tmp_path)
+    case = read_prepared(tmp_path, [recipe.case_id])[0]
+    assert case.target == case.posterior == pytest.approx(bayes_posterior(recipe))
+    signs = recipe.lesions[0].signs
+    vector = dict(zip((*NUMBERS, *CATEGORY_SIZES), sign_vector(case.signs), strict=True))
+    assert vector["ve"] == pytest.approx(np.log(signs.ve / 0.245) / 0.22, rel=1e-5)
+    assert vector["rim_contrast"] == pytest.approx((signs.rim_contrast - 0.15) / 0.45, rel=1e-5)
+    assert ("none", "small", "large")[int(vector["soft_tissue_mass"])] == signs.soft_tissue_mass
+    assert np.isnan(sign_vector(None)).all()
 
 
 def test_slices_with_more_lesion_are_drawn_more_often(prepared: Path) -> None:

@@ -127,7 +127,10 @@ def test_answer_end_to_end(pair: tuple[DynamicSeries, Mask]) -> None:
     assert result.answer.probabilities is not None
     assert sum(result.answer.probabilities.values()) == pytest.approx(1.0)
     stack = model.stack_of(series, mask, timing, maps)
-    vote = model.lesion_vote(model.segment(stack), mask_slices(mask, stack))
+    inside = mask_slices(mask, stack)
+    softmax, _, score = model.run(stack.values, inside)
+    vote = model.lesion_vote(softmax, inside, score)
+    assert vote.score == score  # the head's, not the pixels'
     assert result.answer == model.calibration.answer(vote.score, "pre_post")
     assert result.lesion_share == pytest.approx(vote.lesion_share)
     assert model.embed(stack, mask_slices(mask, stack)).shape == (model.network.encoder.out_channels[-1],)

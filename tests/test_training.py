@@ -59,10 +59,11 @@ def trained(cohort: Path, prepared: Path, tmp_path_factory: pytest.TempPathFacto
 def test_losses_by_hand() -> None:
     labels = torch.tensor([[[0, 1], [2, 0]]])
     perfect = 50.0 * torch.nn.functional.one_hot(labels, 3).permute(0, 3, 1, 2).float()
-    losses = segmenter_losses(perfect, labels)
+    even = torch.tensor([0.5])
+    losses = segmenter_losses(perfect, labels, even)
     assert float(losses["cross_entropy"]) == pytest.approx(0.0, abs=1e-6)
     assert float(losses["dice_loss"]) == pytest.approx(0.0, abs=1e-6)
-    flat = segmenter_losses(torch.zeros(1, 3, 2, 2), labels)
+    flat = segmenter_losses(torch.zeros(1, 3, 2, 2), labels, even)
     assert float(flat["cross_entropy"]) == pytest.approx(np.log(3))
     assert float(flat["dice_loss"]) == pytest.approx(1 - (2 * 2 * 2 / 3 + 1) / (4 * 2 / 3 + 2 + 1))
     assert float(flat["diagnosis_loss"]) == pytest.approx(np.log(2))
@@ -71,9 +72,10 @@ def test_losses_by_hand() -> None:
     logits = torch.zeros(1, 3, 2, 2)
     logits[0, 1, 0, 1], logits[0, 1, 1, 0] = 3.0, 1.0
     right, wrong = -np.log(1 / (1 + np.exp(-2.0))), -np.log(1 / (1 + np.exp(2.0)))
-    smoothed = 0.975 * right + 0.025 * wrong
-    assert float(segmenter_losses(logits, same)["diagnosis_loss"]) == pytest.approx(smoothed, rel=1e-5)
-    empty = segmenter_losses(torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.long))
+    for asked in (0.0, 0.2, 1.0):
+        losses = segmenter_losses(logits, same, torch.tensor([asked]))
+        assert float(losses["diagnosis_loss"]) == pytest.approx((1 - asked) * right + asked * wrong, rel=1e-5)
+    empty = segmenter_losses(torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.long), even)
     assert float(empty["diagnosis_loss"]) == 0.0
 
 

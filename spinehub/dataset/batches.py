@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spinehub.dataset.augmentation import Augmentation, augment
 from spinehub.dataset.prepared import PreparedCase, PreparedStack
+from spinehub.dataset.teacher import sign_vector
 from spinehub.errors import InvalidArgumentError
 from spinehub.series import Regime
 
@@ -22,38 +23,80 @@ REGIME_SHARES: dict[Regime, float] = {"dynamic": 0.5, "pre_post": 0.3, "single":
 CROPS: dict[float, float] = {0.5: 0.5, 0.75: 0.3, 1.0: 0.2}
 """Width of a batch of slices as a share of the input, and how often: half the cost of whole inputs only."""
 _STRIDE = 32
+_GROWN_SHARE = 0.6
+"""How often the region to be judged is the grown one; else the truth, so that the lesion itself is learned."""
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, eq=False)
 class SliceBatch:
-    """``values`` (B, C, H, W) float32, ``labels`` (B, H, W) int64."""
+    """Slices of L lesions, as many of each: B in all, those of one lesion in a row.
+
+    Parameters
+    ----------
+    values
+        ``(B, C, H, W)`` float32.
+    labels
+        ``(B, H, W)`` int64.
+    inside
+        ``(B, H, W)`` float32 share of each pixel in the region to be judged: the grown one or the truth.
+    targets
+        ``(L,)`` float32: probability of ``primary_malignant`` that is asked for.
+    signs
+        ``(L, K)`` float32 of :func:`spinehub.dataset.teacher.sign_vector`.
+    """
 
     values: torch.Tensor
     labels: torch.Tensor
+    inside: torch.Tensor
+    targets: torch.Tensor
+    signs: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class LesionBatch:
-    """``slices`` (B, S, C + 1, H, W) float32 with the region last, ``valid`` (B, S) bool, ``labels`` (B,) int64."""
+    """Slices of B lesions.
+
+    Parameters
+    ----------
+    slices
+        ``(B, S, C + 1, H, W)`` float32 with the region last.
+    valid
+        ``(B, S)`` bool.
+    targets, signs
+        ``(B,)`` and ``(B, K)`` float32, as in :class:`SliceBatch`.
+    """
 
     slices: torch.Tensor
     valid: torch.Tensor
-    labels: torch.Tensor
+    targets: torch.Tensor
+    signs: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Member:
+    """A case as it is drawn from: its inputs by regime, and what is asked about it."""
+
+    stacks: Mapping[Regime, PreparedStack]
+    target: float
+    signs: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, case: PreparedCase, name: str) -> "_Member":
+        return cls(case.stacks(name), case.target, sign_vector(case.signs))
 
 
 class _Cases:
     """Cases of both classes, drawn evenly, each in a random regime."""
 
     def __init__(self, cases: Sequence[PreparedCase], name: str, seed: int) -> None:
-        self.by_class = [
-            [case.stacks(name) for case in cases if case.label == label and case.stacks(name)] for label in (0, 1)
-        ]
+        members = [(case.label, _Member.of(case, name)) for case in cases]
+        self.by_class = [[each for label, each in members if label == wanted and each.stacks] for wanted in (0, 1)]
         if not all(self.by_class):
             raise InvalidArgumentError("cases must hold both classes to be learned from; add cases")
         self.seed = seed
-        self.spec = next(iter(self.by_class[0][0].values())).spec
+        self.spec = next(iter(self.by_class[0][0].stacks.values())).spec
 
     def augmented(
         self,
@@ -74,12 +117,12 @@ class _Cases:
         rng = np.random.default_rng([self.seed, step])
         return rng, torch.Generator().manual_seed(int(rng.integers(2**62)))
 
-    def draw(self, rng: np.random.Generator, label: int) -> PreparedStack:
+    def draw(self, rng: np.random.Generator, label: int) -> tuple[_Member, PreparedStack]:
         """One case of a class, shown in one regime."""
-        stacks = self.by_class[label][int(rng.integers(len(self.by_class[label])))]
-        regimes = list(stacks)
+        member = self.by_class[label][int(rng.integers(len(self.by_class[label])))]
+        regimes = list(member.stacks)
         shares = np.array([REGIME_SHARES[regime] for regime in regimes])
-        return stacks[regimes[int(rng.choice(len(regimes), p=shares / shares.sum()))]]
+        return member, member.stacks[regimes[int(rng.choice(len(regimes), p=shares / shares.sum()))]]
 
 
 class SliceBatches:
@@ -95,6 +138,8 @@ class SliceBatches:
         Of every choice.
     size
         Slices per batch; half of each class.
+    slices
+        Slices per lesion.
     lesion_share
         Share of the slices that hold a lesion, drawn in proportion to its area there.
     how
@@ -112,12 +157,16 @@ class SliceBatches:
         *,
         seed: int,
         size: int = 16,
+        slices: int = 1,
         lesion_share: float = 0.9,
         how: Augmentation | None = None,
         crops: Mapping[float, float] = CROPS,
     ) -> None:
+        if size % slices:
+            raise InvalidArgumentError(f"size must be a multiple of slices = {slices}, got {size}")
         self._cases = _Cases(cases, name, seed)
         self.size = size
+        self.slices = slices
         self.lesion_share = lesion_share
         self.how = how
         self.crops = dict(crops)
@@ -125,21 +174,22 @@ class SliceBatches:
     def batch(self, step: int) -> SliceBatch:
         """Batch of one step."""
         rng, generator = self._cases.generators(step)
-        values, labels = [], []
-        for sample in range(self.size):
-            stack = self._cases.draw(rng, (sample + step) % 2)
-            chosen = np.array([self._slice(stack, rng)])
+        values, masks, members = [], [], []
+        for sample in range(self.size // self.slices):
+            member, stack = self._cases.draw(rng, (sample + step) % 2)
+            chosen = np.array([self._slice(stack, rng) for _ in range(self.slices)])
+            labels, inside = stack.labels(chosen), stack.inside(chosen)
+            shown = inside if rng.random() < _GROWN_SHARE and inside.any() else (labels > 0).astype(np.float32)
             values.append(stack.values(chosen))
-            labels.append(stack.labels(chosen))
-        images = torch.from_numpy(np.stack(values))
-        classes = torch.from_numpy(np.stack(labels))
-        if self.how is None:
-            return SliceBatch(images[:, 0], classes[:, 0].long())
-        # Both classes as soft masks: linear interpolation, then the class that covers half of the pixel.
-        soft = torch.stack([classes == 1, classes == 2], dim=2).float()
-        images, soft = self._cases.augmented(images, soft, generator, self.how, self._edge(rng))
-        moved = torch.where(soft.amax(dim=2) >= 0.5, 1 + soft.argmax(dim=2), 0)
-        return SliceBatch(images[:, 0], moved[:, 0].long())
+            # Both classes as soft masks: linear interpolation, then the class that covers half of the pixel.
+            masks.append(np.stack([labels == 1, labels == 2, shown], axis=1, dtype=np.float32))
+            members.append(member)
+        images, soft = torch.from_numpy(np.stack(values)), torch.from_numpy(np.stack(masks))
+        if self.how is not None:
+            images, soft = self._cases.augmented(images, soft, generator, self.how, self._edge(rng))
+        images, soft = images.flatten(0, 1), soft.flatten(0, 1)
+        moved = torch.where(soft[:, :2].amax(dim=1) >= 0.5, 1 + soft[:, :2].argmax(dim=1), 0)
+        return SliceBatch(images, moved.long(), soft[:, 2], *_questions(members))
 
     def _slice(self, stack: PreparedStack, rng: np.random.Generator) -> int:
         held = np.flatnonzero(stack.lesion_pixels > 0)
@@ -185,13 +235,14 @@ class LesionBatches:
     def batch(self, step: int) -> LesionBatch:
         """Batch of one step."""
         rng, generator = self._cases.generators(step)
-        labels = [(sample + step) % 2 for sample in range(self.size)]
         spec = self._cases.spec
         values = np.zeros((self.size, self.slices, len(spec.channel_names), spec.size, spec.size), np.float32)
         inside = np.zeros((self.size, self.slices, 1, spec.size, spec.size), np.float32)
         valid = np.zeros((self.size, self.slices), bool)
-        for sample, label in enumerate(labels):
-            stack = self._cases.draw(rng, label)
+        members = []
+        for sample in range(self.size):
+            member, stack = self._cases.draw(rng, (sample + step) % 2)
+            members.append(member)
             chosen = self._chosen(stack, rng)
             values[sample, : len(chosen)] = stack.values(chosen)
             inside[sample, : len(chosen), 0] = stack.inside(chosen)
@@ -199,7 +250,7 @@ class LesionBatches:
         images, regions = torch.from_numpy(values), torch.from_numpy(inside)
         if self.how is not None:
             images, regions = self._cases.augmented(images, regions, generator, self.how)
-        return LesionBatch(torch.cat([images, regions], dim=2), torch.from_numpy(valid), torch.tensor(labels))
+        return LesionBatch(torch.cat([images, regions], dim=2), torch.from_numpy(valid), *_questions(members))
 
     def _chosen(self, stack: PreparedStack, rng: np.random.Generator) -> NDArray[np.intp]:
         held = np.flatnonzero(stack.grown_pixels > 0)
@@ -208,6 +259,12 @@ class LesionBatches:
         share = stack.grown_pixels[held] / stack.grown_pixels[held].sum()
         drawn = rng.choice(held, size=min(self.slices, held.size), replace=False, p=share)
         return np.sort(drawn)
+
+
+def _questions(members: Sequence[_Member]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Targets and signs of the lesions of a batch."""
+    targets = torch.tensor([member.target for member in members], dtype=torch.float32)
+    return targets, torch.from_numpy(np.stack([member.signs for member in members]))
 
 
 def prefetch(batch_of: Callable[[int], _Item], start: int, *, ahead: int = 2) -> Generator[_Item, None, None]:

@@ -22,7 +22,7 @@ from spinehub.inputs import PreprocessingSpec, SliceStack, make_stack, mask_slic
 from spinehub.io import CohortRow, read_case
 from spinehub.perfusion import Timing, assess_timing, compute_maps, find_hot_spot, hot_spot_parameters
 from spinehub.series import DynamicSeries, ParametricMap, Regime
-from spinehub.simulate import CaseRecipe, render
+from spinehub.simulate import CaseRecipe, bayes_posterior, render
 from spinehub.volume import Mask, Volume
 
 __all__ = ["REGIMES", "CaseSource", "PreparationPlan", "prepare_case", "prepare_cohort"]
@@ -35,7 +35,7 @@ TABULAR = "tabular"
 CASE_FILE = "case.json"
 DONE_FILE = "done.json"
 _RECIPE_FACTS = ("version", "seed", "cohort", "kinetics")
-_VERSION = 2
+_VERSION = 3
 """Raise it when clicks, growing or features change what is prepared."""
 _CLICKED_AGAIN = 4
 """One case in so many is clicked a second time, to see which features keep their value."""
@@ -282,7 +282,17 @@ def _facts(case: Case) -> dict[str, Any]:
         "frame_interval_s": series.frame_interval_s,
         "protocol": asdict(series.protocol),
         "recipe": {name: case.recipe.get(name) for name in _RECIPE_FACTS} if case.recipe is not None else None,
+        "teacher": _teacher(case),
     }
+
+
+def _teacher(case: Case) -> dict[str, Any] | None:
+    """What only the simulator knows of its case: the exact posterior and the drawn signs; None for any other case."""
+    try:
+        recipe = CaseRecipe.from_dict(case.recipe or {})
+        return {"posterior": bayes_posterior(recipe), "signs": asdict(recipe.lesions[0].signs)}
+    except InvalidArgumentError:  # no recipe, one of another world or version, or a lesion of neither class
+        return None
 
 
 def _digest(values: Any) -> str:

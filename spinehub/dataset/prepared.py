@@ -17,6 +17,8 @@ from spinehub.series import Regime
 
 __all__ = ["PreparedCase", "PreparedStack", "read_prepared"]
 
+_LABEL_SMOOTHING = 0.05
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedStack:
@@ -107,6 +109,29 @@ class PreparedCase:
     def label(self) -> int:
         """Index of the diagnosis: 0 metastasis, 1 primary malignant."""
         return DIAGNOSES.index(self.diagnosis)
+
+    @property
+    def posterior(self) -> float | None:
+        """The simulator's exact probability of ``primary_malignant`` given the drawn signs; None for other cases."""
+        teacher = self.facts.get("teacher")
+        return None if teacher is None else float(teacher["posterior"])
+
+    @property
+    def signs(self) -> dict[str, Any] | None:
+        """The signs the simulator drew for the index lesion, by name; None for other cases."""
+        teacher = self.facts.get("teacher")
+        return None if teacher is None else dict(teacher["signs"])
+
+    @property
+    def target(self) -> float:
+        """What a network is asked for: the posterior where it is known, else 0 or 1 by the label, drawn in a little.
+
+        A simulated lesion often looks like the other class, and no network should be told that it does not: the exact
+        posterior teaches the same as many more cases with labels alone (Lopez-Paz et al. 2016, privileged information).
+        """
+        if self.posterior is not None:
+            return self.posterior
+        return abs(self.label - 0.5 * _LABEL_SMOOTHING)
 
     def stacks(self, name: str) -> dict[Regime, PreparedStack]:
         """Inputs of one network, by regime; a regime that shows none of its channels is left out.

@@ -43,7 +43,7 @@ FORMAT_VERSION = 1
 
 _SECTIONS = ("_spinehub", "spinehub")
 _PICKLES = {".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"}
-_SIDE_FILES = ("domain", "pooling")
+_SIDE_FILES = ("domain", "head", "pooling")
 """Tensors whose names start with one of these and a dot live in a file of that name: stock tools do not know them."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.(safetensors|json)")
 _LONGEST_CONFIG = 4 * 2**20

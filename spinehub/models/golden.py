@@ -160,8 +160,11 @@ def _segmenter_input(model: Any, rng: np.random.Generator) -> Arrays:
 
 def _segmenter_output(model: Any, given: Mapping[str, NDArray[Any]]) -> Arrays:
     with _on_processor(model):
-        softmax, activations = model.run(_enlarged(given["blocks"], _ENLARGED["lesion-segmenter"]))
-    return {"softmax": softmax, "activations": activations}
+        blocks = _enlarged(given["blocks"], _ENLARGED["lesion-segmenter"])
+        everywhere = np.ones((len(blocks), *blocks.shape[2:]), np.float32)
+        softmax, activations, score = model.run(blocks, everywhere)
+    said = {} if score is None else {"score": np.array([score], np.float32)}
+    return {"softmax": softmax, "activations": activations, **said}
 
 
 def _classifier_input(model: Any, rng: np.random.Generator) -> Arrays:

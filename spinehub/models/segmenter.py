@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -13,13 +13,23 @@ from spinehub.errors import InvalidArgumentError, ModelError
 from spinehub.inputs import PreprocessingSpec, SliceStack, mask_slices
 from spinehub.models.calibration import Answer, log_odds
 from spinehub.models.folder import section_of
+from spinehub.models.lesion_head import LesionHead, region_sums
 from spinehub.models.network import NetworkModel, NetworkResult, checked_name, load_strictly, read_spec, use_device
 from spinehub.models.zero_gpu import run_network
 from spinehub.perfusion import Timing
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Mask, Volume
 
-__all__ = ["CLASSES", "MODIFIED_UNET", "PLAIN_UNET", "LesionSegmenter", "LesionVote", "mean_over_region"]
+__all__ = [
+    "CLASSES",
+    "MODIFIED_UNET",
+    "PLAIN_UNET",
+    "LesionSegmenter",
+    "LesionVote",
+    "SliceReading",
+    "mean_over_region",
+    "stages_of",
+]
 
 CLASSES = ("background", "metastasis", "primary_malignant")
 """Channels of the softmax."""
@@ -34,6 +44,8 @@ PLAIN_UNET: dict[str, Any] = {
 MODIFIED_UNET: dict[str, Any] = {**PLAIN_UNET, "decoder_attention_type": "scse"}
 """What is modified: concurrent spatial and channel squeeze-and-excitation in the decoder (Roy et al. 2018)."""
 
+_HEAD = "head."
+_WIDEST_HEAD = 4096
 _BATCH = 16
 """Slices per forward pass: bounds the memory whatever the size of the stack."""
 
@@ -45,8 +57,8 @@ class LesionVote:
     Parameters
     ----------
     score
-        Log-odds of ``primary_malignant`` against ``metastasis``: mean over the region, each pixel weighing as much
-        as it is lesion.
+        Log-odds of ``primary_malignant`` against ``metastasis``: what the lesion head says; without one the mean over
+        the region, each pixel weighing as much as it is lesion.
     lesion_share
         Mean probability of lesion (either class) inside the region, 0 to 1.
     """
@@ -55,8 +67,26 @@ class LesionVote:
     lesion_share: float
 
 
+class SliceReading(NamedTuple):
+    """What the network makes of some slices.
+
+    Parameters
+    ----------
+    softmax
+        ``(N, 3, H, W)`` over :data:`CLASSES`.
+    activations
+        Deepest ones ``(N, F)``, averaged over each slice.
+    score
+        Log-odds of the lesion head for a region; None without head or region.
+    """
+
+    softmax: NDArray[np.float32]
+    activations: NDArray[np.float32]
+    score: float | None
+
+
 class LesionSegmenter(NetworkModel):
-    """Modified U-Net on segmentation_models_pytorch with a lesion-level vote.
+    """Modified U-Net on segmentation_models_pytorch with a lesion-level answer.
 
     Parameters
     ----------
@@ -66,6 +96,8 @@ class LesionSegmenter(NetworkModel):
         How its inputs are made.
     architecture
         Arguments of ``smp.Unet``.
+    head
+        Judges a region as a whole; None: its pixels vote. Stock tools do not need it.
     least_lesion_share
         Below this share of lesion inside the marked region no class is named: the network sees no lesion there.
     **parts
@@ -80,11 +112,13 @@ class LesionSegmenter(NetworkModel):
         spec: PreprocessingSpec,
         *,
         architecture: Mapping[str, Any],
+        head: LesionHead | None = None,
         least_lesion_share: float = 0.0,
         **parts: Any,
     ) -> None:
         super().__init__(network, spec, **parts)
         self.architecture = dict(architecture)
+        self.head = head
         self.least_lesion_share = least_lesion_share
 
     @classmethod
@@ -101,7 +135,12 @@ class LesionSegmenter(NetworkModel):
         spec = spec or PreprocessingSpec()
         chosen = {**(architecture or MODIFIED_UNET), "in_channels": len(spec.channel_names), "classes": len(CLASSES)}
         chosen["encoder_weights"] = None
-        return cls(_build(chosen), spec, architecture=chosen)
+        network = _build(chosen)
+        return cls(network, spec, architecture=chosen, head=LesionHead(_stage_features(network)))
+
+    def modules(self) -> tuple[nn.Module, ...]:
+        """Network and lesion head."""
+        return (self.network,) if self.head is None else (self.network, self.head)
 
     def segment(self, stack: SliceStack) -> NDArray[np.float32]:
         """Class of every pixel.
@@ -111,7 +150,7 @@ class LesionSegmenter(NetworkModel):
         NDArray
             ``(N, 3, H, W)`` float32 softmax over :data:`CLASSES`.
         """
-        return self._run(stack)[0]
+        return self._run(stack).softmax
 
     def embed(self, stack: SliceStack, inside: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean activation ``(F,)`` of the deepest encoder layer over the slices that hold the region.
@@ -123,10 +162,12 @@ class LesionSegmenter(NetworkModel):
         inside
             ``(N, H, W)`` share of each pixel in the region, of :func:`spinehub.inputs.mask_slices`.
         """
-        return mean_over_region(self._run(stack)[1], inside)
+        return mean_over_region(self._run(stack).activations, inside)
 
-    def lesion_vote(self, softmax: NDArray[np.float32], inside: NDArray[np.float32]) -> LesionVote:
-        """Let the pixels of a region vote.
+    def lesion_vote(
+        self, softmax: NDArray[np.float32], inside: NDArray[np.float32], score: float | None = None
+    ) -> LesionVote:
+        """Judge a region as a whole.
 
         Parameters
         ----------
@@ -134,6 +175,8 @@ class LesionSegmenter(NetworkModel):
             ``(N, 3, H, W)`` of :meth:`segment`.
         inside
             ``(N, H, W)`` share of each pixel in the region.
+        score
+            What the lesion head says of it; None: its pixels vote.
 
         Raises
         ------
@@ -151,7 +194,9 @@ class LesionSegmenter(NetworkModel):
         weights = lesion * inside
         odds = log_odds(np.divide(softmax[:, 2], lesion, out=np.full_like(lesion, 0.5), where=lesion > 0.0))
         total = float(weights.sum())
-        return LesionVote(float((weights * odds).sum() / total) if total > 0.0 else 0.0, total / weight)
+        if score is None:
+            score = float((weights * odds).sum() / total) if total > 0.0 else 0.0
+        return LesionVote(score, total / weight)
 
     def predict(
         self, image: DynamicSeries | Volume, mask: Mask, *, timing: Timing, maps: Mapping[str, ParametricMap]
@@ -174,11 +219,11 @@ class LesionSegmenter(NetworkModel):
         """
         stack = self.stack_of(image, mask, timing, maps)
         inside = mask_slices(mask, stack)
-        softmax, activations = self._run(stack)
+        softmax, activations, score = self._run(stack, inside)
         if not inside.any():
             answer = Answer.unavailable("the region lies outside the crop the U-Net sees")
             return NetworkResult(answer, (), stack, softmax)
-        vote = self.lesion_vote(softmax, inside)
+        vote = self.lesion_vote(softmax, inside, score)
         unusual = self.unusual(mean_over_region(activations, inside), stack.regime)
         return NetworkResult(self.answer(vote, stack), unusual, stack, softmax, vote.lesion_share)
 
@@ -193,37 +238,49 @@ class LesionSegmenter(NetworkModel):
             )
         return self.calibration.answer(vote.score, stack.regime)
 
-    def run(self, values: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Evaluate the network on any number of slices.
+    def run(self, values: NDArray[np.floating[Any]], inside: NDArray[np.floating[Any]] | None = None) -> SliceReading:
+        """Evaluate the network on any number of slices of one case.
 
         Parameters
         ----------
         values
             ``(N, C, H, W)`` made by the model's own preprocessing.
-
-        Returns
-        -------
-        softmax, activations
-            ``(N, 3, H, W)`` over :data:`CLASSES`, and the deepest activations ``(N, F)``, averaged over each slice.
+        inside
+            ``(N, H, W)`` share of each pixel in a region the lesion head judges; None: it is not asked.
         """
-        softmax, deepest = [], []
+        softmax, deepest, sums = [], [], []
         network: Any = self.network
         with self.ready():
             for start in range(0, len(values), _BATCH):
-                features = network.encoder(self.tensor_of(values[start : start + _BATCH]))
-                logits = network.segmentation_head(network.decoder(features))
+                logits, stages = stages_of(network, self.tensor_of(values[start : start + _BATCH]))
                 softmax.append(torch.softmax(logits.float(), dim=1).cpu().numpy())
-                deepest.append(features[-1].float().mean(dim=(2, 3)).cpu().numpy())
-        return np.concatenate(softmax), np.concatenate(deepest)
+                deepest.append(stages[-2].float().mean(dim=(2, 3)).cpu().numpy())
+                if self.head is not None and inside is not None:
+                    region = torch.tensor(inside[start : start + _BATCH], dtype=torch.float32, device=self.device)
+                    sums.append(region_sums(stages, region))
+            score = self._score(sums) if inside is not None and inside.any() else None
+        return SliceReading(np.concatenate(softmax), np.concatenate(deepest), score)
 
-    def _run(self, stack: SliceStack) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _score(self, sums: list[list[torch.Tensor]]) -> float | None:
+        if self.head is None:
+            return None
+        return float(self.head([torch.cat(stage).sum(dim=0, keepdim=True) for stage in zip(*sums, strict=True)]))
+
+    def _run(self, stack: SliceStack, inside: NDArray[np.float32] | None = None) -> SliceReading:
         self.check_stack(stack)
-        softmax, activations = run_network(self, stack.values)
-        return softmax, activations
+        reading: SliceReading = run_network(self, stack.values, inside)
+        return reading
+
+    def side_tensors(self) -> dict[str, NDArray[Any]]:
+        """Lesion head and domain."""
+        state = {} if self.head is None else self.head.state_dict()
+        return {_HEAD + name: value.detach().cpu().numpy() for name, value in state.items()} | super().side_tensors()
 
     def to_config(self) -> dict[str, Any]:
         """Content of ``config.json``: arguments of ``smp.Unet``, as stock smp reads them, and our part."""
         section = {**self.section(), "classes": list(CLASSES), "least_lesion_share": self.least_lesion_share}
+        if self.head is not None:
+            section["lesion_head"] = {"hidden": self.head.hidden}
         return {**self.architecture, "encoder_weights": None, "_model_class": "Unet", "_spinehub": section}
 
     @classmethod
@@ -243,12 +300,40 @@ class LesionSegmenter(NetworkModel):
         share = section.get("least_lesion_share")
         if not isinstance(share, int | float) or not 0.0 <= share <= 1.0:
             raise ModelError(f"least_lesion_share must lie between 0 and 1, got {share!r}")
-        model = cls(_build(architecture), spec, architecture=architecture, least_lesion_share=float(share))
-        weights = {name: value for name, value in tensors.items() if not name.startswith("domain.")}
-        load_strictly(model.network, weights, "U-Net")
+        network = _build(architecture)
+        head = _read_head(section, network)
+        model = cls(network, spec, architecture=architecture, head=head, least_lesion_share=float(share))
+        weights = {name: value for name, value in tensors.items() if not name.startswith(("domain.", _HEAD))}
+        load_strictly(network, weights, "U-Net")
+        if head is not None:
+            judged = {n.removeprefix(_HEAD): value for n, value in tensors.items() if n.startswith(_HEAD)}
+            load_strictly(head, judged, "lesion head")
         model.load_section(section, tensors)
-        model.network.eval()
+        for module in model.modules():
+            module.eval()
         return model.to(use_device())
+
+
+def _read_head(section: Mapping[str, Any], network: nn.Module) -> LesionHead | None:
+    about = section.get("lesion_head")
+    if about is None:
+        return None
+    hidden = about.get("hidden") if isinstance(about, dict) else None
+    if not isinstance(hidden, int) or not 1 <= hidden <= _WIDEST_HEAD:
+        raise ModelError(f"hidden of the lesion head must be a whole number from 1 to {_WIDEST_HEAD}, got {hidden!r}")
+    return LesionHead(_stage_features(network), hidden)
+
+
+def stages_of(network: Any, values: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Logits ``(N, 3, H, W)``, and what the lesion head looks at: input, stages of the encoder, end of the decoder."""
+    features = network.encoder(values)
+    decoded = network.decoder(features)
+    return network.segmentation_head(decoded), [values, *features[1:], decoded]
+
+
+def _stage_features(network: Any) -> tuple[int, ...]:
+    decoded = network.segmentation_head[0].in_channels
+    return (*network.encoder.out_channels, decoded)
 
 
 def _build(architecture: Mapping[str, Any]) -> nn.Module:

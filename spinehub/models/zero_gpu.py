@@ -31,15 +31,15 @@ def borrowing(function: _Function) -> _Function:
     return decorated
 
 
-def _run(model: Any, values: Any, device: str) -> Any:
-    return model.to(device).run(values)
+def _run(model: Any, device: str, *values: Any) -> Any:
+    return model.to(device).run(*values)
 
 
 _run_borrowed = borrowing(_run)
 
 
-def run_network(model: Any, values: Any) -> Any:
-    """What ``model.run(values)`` gives, on a borrowed GPU where there is one."""
+def run_network(model: Any, *values: Any) -> Any:
+    """What ``model.run(*values)`` gives, on a borrowed GPU where there is one."""
     if _run_borrowed is _run:
-        return model.run(values)
-    return _run_borrowed(model, values, "cuda")
+        return model.run(*values)
+    return _run_borrowed(model, "cuda", *values)

@@ -9,16 +9,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spinehub.dataset import Augmentation, LesionBatches, PreparedCase, PreparedStack
+from spinehub.dataset.batches import LesionBatch
 from spinehub.inputs import PreprocessingSpec
 from spinehub.models import LesionClassifier, log_odds
-from spinehub.models.classifier import ARCHITECTURE, CROP, largest_slices
+from spinehub.models.classifier import ARCHITECTURE, CROP, PooledNetwork, largest_slices
 from spinehub.training.loop import Job
-from spinehub.training.scores import LesionScores, gather_scores, score_figures, validation_stacks
+from spinehub.training.scores import LesionScores, Question, gather_scores, score_figures, validation_stacks
+from spinehub.training.teaching import SignHead, diagnosis_loss, sign_loss
 
 __all__ = ["classifier_job", "classifier_scores", "new_classifier"]
 
 NAME = "inception_resnet"
-_LABEL_SMOOTHING = 0.05
+_SIGN_WEIGHT = 0.5
 _SLICES = 4
 """Slices per lesion in a training step; a finished network looks at up to its own `slices`."""
 
@@ -32,26 +34,43 @@ def classifier_job(
     )
     stacks = validation_stacks(parts["validation"], NAME, seed)
 
-    def losses_of(network: nn.Module, item: Any, half: bool) -> dict[str, torch.Tensor]:
+    def losses_of(network: nn.Module, item: LesionBatch, half: bool) -> dict[str, torch.Tensor]:
         where = next(network.parameters()).device
         with torch.autocast(where.type, dtype=torch.bfloat16, enabled=half):
-            logits, _ = network(item.slices.to(where), item.valid.to(where))
-        loss = nn.functional.cross_entropy(logits.float(), item.labels.to(where), label_smoothing=_LABEL_SMOOTHING)
-        return {"loss": loss}
+            logits, answers = network(item.slices.to(where), item.valid.to(where))
+        diagnosis = diagnosis_loss(logits[:, 1] - logits[:, 0], item.targets.to(where)).mean()
+        signs = sign_loss(answers, item.signs.to(where))
+        return {"loss": diagnosis + _SIGN_WEIGHT * signs, "diagnosis_loss": diagnosis, "sign_loss": signs}
 
     def score_of(network: nn.Module) -> dict[str, float]:
         average: Any = network
+        average = average.pooled
         scored = LesionClassifier(
             average.network, model.spec, pooling=average.pooling, architecture=model.architecture, slices=model.slices
         )
         return _validate(scored, stacks)
 
-    return Job(model.pooled, batches.batch, losses_of, score_of)
+    return Job(_Taught(model.pooled), batches.batch, losses_of, score_of)
 
 
-def _validate(model: LesionClassifier, stacks: Sequence[tuple[PreparedStack, int]]) -> dict[str, float]:
-    scores = np.array([_judge(model, stack)[0] for stack, _ in stacks])
-    figures = score_figures(scores, np.array([label for _, label in stacks]))
+class _Taught(nn.Module):
+    """The classifier with the answers about signs, which only training needs."""
+
+    def __init__(self, pooled: PooledNetwork) -> None:
+        super().__init__()
+        network: Any = pooled.network
+        self.pooled = pooled
+        self.signs = SignHead(int(network.get_classifier().in_features))
+
+    def forward(self, slices: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits ``(B, 2)`` and answers about signs."""
+        logits, pooled = self.pooled(slices, valid)
+        return logits, self.signs(pooled)
+
+
+def _validate(model: LesionClassifier, stacks: Sequence[Question]) -> dict[str, float]:
+    scores = np.array([_judge(model, stack)[0] for stack, _, _ in stacks])
+    figures = score_figures(scores, stacks)
     return {"score": figures["validation_log_loss"], **figures}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,15 @@ from spinehub.models.activations import ActivationSpace, fit_activations
 from spinehub.models.folds import FOLDS, patient_folds
 from spinehub.series import Regime
 
-__all__ = ["LesionScores", "calibrate", "embedding_auc", "gather_scores", "score_figures", "validation_stacks"]
+__all__ = [
+    "LesionScores",
+    "Question",
+    "calibrate",
+    "embedding_auc",
+    "gather_scores",
+    "score_figures",
+    "validation_stacks",
+]
 
 _LEAST_CASES = 20
 """Fewer cases of a regime describe no domain."""
@@ -22,6 +31,8 @@ _LESION_SHARES = (0.02, 0.1)
 _MISSED = 0.01
 """Share of the calibration cases that limit may turn away."""
 
+Question: TypeAlias = tuple[PreparedStack, int, float]
+"""A case in one regime with its label and the probability of ``primary_malignant`` that is asked for."""
 _Judge = Callable[[PreparedStack], tuple[float, float, NDArray[np.float32]] | None]
 
 
@@ -70,25 +81,35 @@ class LesionScores:
         return tuple(dict.fromkeys(self.regime))
 
 
-def validation_stacks(cases: Sequence[PreparedCase], name: str, seed: int) -> list[tuple[PreparedStack, int]]:
-    """One regime per case with its label, the same ones throughout a training."""
+def validation_stacks(cases: Sequence[PreparedCase], name: str, seed: int) -> list[Question]:
+    """One regime per case with what is asked about it, the same ones throughout a training."""
     rng = np.random.default_rng(seed)
     chosen = []
     for case in cases:
         stacks = list(case.stacks(name).values())
         if stacks:
-            chosen.append((stacks[int(rng.integers(len(stacks)))], case.label))
+            chosen.append((stacks[int(rng.integers(len(stacks)))], case.label, case.target))
     return chosen
 
 
-def score_figures(score: NDArray[np.float64], label: NDArray[np.int64]) -> dict[str, float]:
-    """Log loss at the best single slope and accuracy, for choosing among weights.
+def score_figures(score: NDArray[np.float64], questions: Sequence[Question]) -> dict[str, float]:
+    """Log loss at the best single slope, AUC and accuracy, for choosing among weights.
 
     Scores are calibrated afterwards, so a network must not be punished for being too sure.
     """
-    signed = np.where(label == 1, score, -score)
-    loss = min(float(np.logaddexp(0.0, -slope * signed).mean()) for slope in np.geomspace(0.02, 5.0, 40))
-    return {"validation_log_loss": round(loss, 5), "validation_accuracy": round(float((signed > 0).mean()), 5)}
+    label = np.array([label for _, label, _ in questions])
+    target = np.array([target for _, _, target in questions])
+
+    def loss(slope: float) -> float:
+        return float((np.logaddexp(0.0, slope * score) - target * slope * score).mean())
+
+    figures = {
+        "validation_log_loss": min(loss(slope) for slope in np.geomspace(0.02, 5.0, 40)),
+        "validation_accuracy": float(((score > 0) == (label == 1)).mean()),
+    }
+    if np.unique(label).size == 2:
+        figures["validation_auc"] = auc(label, score)
+    return {name: round(value, 5) for name, value in figures.items()}
 
 
 def gather_scores(cases: Sequence[PreparedCase], name: str, judge: _Judge) -> LesionScores:
