@@ -21,9 +21,11 @@ from spinehub.metrics import calibration_slope_intercept
 from spinehub.models import HotspotRule, LesionSegmenter, from_pretrained
 from spinehub.models.hotspot_fitting import fit_rule
 from spinehub.series import Protocol
+from spinehub.simulate import cohort_recipes
 from spinehub.training import TrainingPlan, train_route
 from spinehub.training.environment import data_fingerprint, environment
 from spinehub.training.recalibration import recalibrate
+from spinehub.training.record import read_log
 from spinehub.training.review import review_cohort
 
 SPEC = PreprocessingSpec(size=32)
@@ -221,3 +223,22 @@ def test_two_processes_join_their_gradients(tmp_path: Path) -> None:
     log = (tmp_path / "out" / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in log if "score" in line] == [20, 40, 60, 80]  # the first process alone
     assert json.loads(log[-1])["score"] < 0.01
+
+
+def test_recipes_are_trained_on_without_files(tmp_path: Path) -> None:
+    recipes = tuple(cohort_recipes(6, 41))
+    plan = TrainingPlan.of("unet", steps=2, batch=4, evaluations=1)
+    options: dict[str, Any] = {"spec": PreprocessingSpec(size=32), "architecture": TINY, "workers": 1}
+    train_route("unet", recipes, tmp_path / "unet", plan=plan, progress=lambda *_: None, **options)
+    about = json.loads((tmp_path / "unet" / "training" / "plan.json").read_text())
+    assert about["cases"] == [recipe.case_id for recipe in recipes]
+    assert about["data_sha256"] == data_fingerprint(recipes) != data_fingerprint(recipes[1:])
+    losses = [line for line in read_log(tmp_path / "unet" / "training" / "log.jsonl") if "score" in line]
+    assert len(losses) == 1
+    trained = from_pretrained(tmp_path / "unet")
+    assert trained.training["simulated"] == {
+        "version": ["2.0"], "seed": [41], "cohort": ["matched"], "kinetics": ["medium"],
+    }  # fmt: skip
+    one_class = [recipe for recipe in recipes if recipe.diagnosis == DIAGNOSES[0]]
+    with pytest.raises(InvalidArgumentError, match="primary_malignant has 0 recipe"):
+        train_route("unet", one_class, tmp_path / "other", plan=plan, **options)

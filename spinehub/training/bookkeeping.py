@@ -10,6 +10,7 @@ from spinehub._version import __version__
 from spinehub.dataset import PARTS, PreparedCase, split_patients
 from spinehub.errors import InvalidArgumentError
 from spinehub.io import CohortRow
+from spinehub.simulate import CaseRecipe
 from spinehub.training.acquisition import acquisition_ranges
 from spinehub.training.environment import data_fingerprint, environment
 from spinehub.training.plan import TrainingPlan
@@ -24,7 +25,7 @@ def start_record(
     record: Path,
     plan: TrainingPlan,
     model: Any,
-    rows: Sequence[CohortRow],
+    sources: Sequence[CohortRow | CaseRecipe],
     review: CohortReview,
     begun: Any,
     *,
@@ -36,7 +37,7 @@ def start_record(
     ----------
     record
         Folder.
-    plan, model, rows, review, begun
+    plan, model, sources, review, begun
         Plan, network (None for rule and radiomics), cohort and its review, model started from or None.
     resume
         False: throw away the checkpoint that is there.
@@ -47,8 +48,8 @@ def start_record(
         "spec": None if model is None else model.spec.to_dict(),
         "architecture": None if model is None else model.architecture,
         "started_from": None if begun is None else begun.sha256,
-        "cases": [row.case_id for row in rows],
-        "data_sha256": data_fingerprint(rows),
+        "cases": [source.case_id for source in sources],
+        "data_sha256": data_fingerprint(sources),
     }
     path = record / "plan.json"
     if not resume:

@@ -15,10 +15,11 @@ from spinehub.inputs import PreprocessingSpec
 from spinehub.io import read_cohort
 from spinehub.models import LesionClassifier, LesionSegmenter
 from spinehub.routes import load_model
+from spinehub.simulate import CaseRecipe
 from spinehub.training.bookkeeping import facts_of, parts_of, start_record
 from spinehub.training.held_out import write_held_out
 from spinehub.training.plan import Route, TrainingPlan
-from spinehub.training.review import CohortReview, review_cohort
+from spinehub.training.review import CohortReview, review_cohort, review_recipes
 
 __all__ = ["train_route"]
 
@@ -30,7 +31,7 @@ _Progress = Callable[[float, str], None]
 
 def train_route(
     route: Route,
-    cohort_folder: str | Path,
+    cohort: str | Path | Sequence[CaseRecipe],
     output: str | Path,
     *,
     minutes: float | None = None,
@@ -54,8 +55,8 @@ def train_route(
     ----------
     route
         ``"hotspot"``, ``"radiomics"``, ``"unet"`` or ``"inception_resnet"``.
-    cohort_folder
-        Folder with ``cohort.csv``.
+    cohort
+        Folder with ``cohort.csv``; or recipes, which are rendered while they are prepared and fill no disk.
     output
         Model folder; the record of the training lies in its sub-folder ``training``.
     minutes, steps
@@ -93,8 +94,7 @@ def train_route(
     plan = plan or TrainingPlan.of(route, minutes=minutes, steps=steps, seed=seed, fine=start is not None)
     output = Path(output)
     record = output / "training"
-    rows = read_cohort(cohort_folder)
-    review = review_cohort(rows)
+    sources, review = _reviewed(cohort)
     _require_sound(review)
     # A copy: loaded models are shared within a process, and this one is about to change.
     begun = None if start is None else copy.deepcopy(load_model(route, start))
@@ -108,10 +108,10 @@ def train_route(
     processes = PartialState()
     folder = Path(prepared) if prepared is not None else record / "prepared"
     if processes.is_main_process:
-        start_record(record, plan, model, rows, review, begun, resume=resume)
-        prepare_cohort(rows, preparation, folder, workers=workers, progress=_part(progress, 0.0, 0.3))
+        start_record(record, plan, model, sources, review, begun, resume=resume)
+        prepare_cohort(sources, preparation, folder, workers=workers, progress=_part(progress, 0.0, 0.3))
     processes.wait_for_everyone()
-    cases = read_prepared(folder, [row.case_id for row in rows])
+    cases = read_prepared(folder, [source.case_id for source in sources])
     if recalibrated:
         result = _recalibrated(begun, model, cases)
     elif model is None:
@@ -127,6 +127,13 @@ def train_route(
         write_held_out(record, held_out, scores, result.calibration, result.training)
     result.save_pretrained(output)
     return output
+
+
+def _reviewed(cohort: str | Path | Sequence[CaseRecipe]) -> tuple[Sequence[Any], CohortReview]:
+    if isinstance(cohort, str | Path):
+        rows = read_cohort(cohort)
+        return rows, review_cohort(rows)
+    return cohort, review_recipes(cohort)
 
 
 def _require_sound(review: CohortReview) -> None:

@@ -9,7 +9,8 @@ from importlib import metadata
 from typing import Any
 
 from spinehub._version import __version__
-from spinehub.io import CohortRow
+from spinehub.io import CohortRow, recipe_text
+from spinehub.simulate import CaseRecipe
 
 __all__ = ["data_fingerprint", "environment"]
 
@@ -38,14 +39,17 @@ def environment() -> dict[str, Any]:
     }
 
 
-def data_fingerprint(rows: Sequence[CohortRow]) -> str:
-    """SHA-256 that changes with the table, and with the content of any file it names.
+def data_fingerprint(sources: Sequence[CohortRow | CaseRecipe]) -> str:
+    """SHA-256 that changes with the table and the content of any file it names, or with any recipe.
 
     Of each file its size and last eight bytes are taken: a gzip file ends with the checksum and the length of what is
     in it, so that gigabytes need not be read.
     """
     digest = hashlib.sha256()
-    for row in sorted(rows, key=lambda row: row.case_id):
+    for row in sorted(sources, key=lambda source: source.case_id):
+        if isinstance(row, CaseRecipe):
+            digest.update(recipe_text(row.to_dict()).encode())
+            continue
         digest.update(f"{row.case_id}\n{row.patient_id}\n{row.diagnosis}\n{row.age_years}\n".encode())
         for path in (row.series, row.lesion_mask):
             if path is None:

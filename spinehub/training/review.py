@@ -13,8 +13,9 @@ from spinehub.cohort import check_cohort
 from spinehub.errors import SpineHubError
 from spinehub.io import CohortRow, inspect_series, read_mask
 from spinehub.metrics import auc, bootstrap_interval
+from spinehub.simulate import CaseRecipe
 
-__all__ = ["CohortReview", "review_cohort"]
+__all__ = ["CohortReview", "review_cohort", "review_recipes"]
 
 _SHORTCUT = 0.6
 """A fact that tells the classes apart better than this, beyond chance, is named."""
@@ -24,6 +25,7 @@ _LEAST_CALIBRATION = 9
 _LATE_S = 270.0
 """Wash-out is read 240 s after arrival, which comes some 30 s after the start."""
 _RESAMPLES = 500
+_LEAST_RECIPES = 2
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,18 @@ def review_cohort(rows: Sequence[CohortRow]) -> CohortReview:
     notes = [*_patient_notes(rows), *_size_notes(counts), *_time_notes(rows, facts), *_shortcut_notes(shortcuts)]
     problems = (*check_cohort(rows), *_shared_files(rows))
     return CohortReview(problems, tuple(notes), shortcuts, counts)
+
+
+def review_recipes(recipes: Sequence[CaseRecipe]) -> CohortReview:
+    """What is true of simulated cases that are rendered as they are needed: there are no files to be wrong."""
+    counts: dict[str, dict[str, int]] = {}
+    problems = []
+    for diagnosis in DIAGNOSES:
+        count = sum(recipe.diagnosis == diagnosis for recipe in recipes)
+        counts[diagnosis] = {"cases": count, "patients": count}
+        if count < _LEAST_RECIPES:
+            problems.append(f"class {diagnosis} has {count} recipe(s); at least {_LEAST_RECIPES} are needed")
+    return CohortReview(tuple(problems), tuple(_size_notes(counts)), {}, counts)
 
 
 def _facts(rows: Sequence[CohortRow]) -> dict[str, NDArray[np.float64]]:

@@ -57,7 +57,7 @@ def test_what_comes_back_gives_equal_outputs(hub: Any, folders: dict[str, Path],
 
 def test_what_is_sent(hub: Any, folders: dict[str, Path], published: Any) -> None:
     files = hub.files("models/me/tiny-unet", published["unet"]["tag"])
-    assert set(files) == {".gitattributes", "model.safetensors", *FILES}
+    assert set(files) == {".gitattributes", "model.safetensors", "head.safetensors", *FILES}
     assert b"Accuracy on real patients: unknown" in files["README.md"]
     assert b'smp.from_pretrained("me/tiny-unet")' in files["README.md"]
     assert files["model.safetensors"] == (folders["unet"] / "model.safetensors").read_bytes()

@@ -42,9 +42,9 @@ def test_networks_borrow(module: Any, folders: dict[str, Path], monkeypatch: pyt
 
     def borrow(duration: int) -> Any:
         def decorate(function: Any) -> Any:
-            def borrowed(model: Any, values: Any, device: str) -> Any:
+            def borrowed(model: Any, device: str, *values: Any) -> Any:
                 calls.append((duration, model.device.type, device))
-                return function(model, values, "cpu")  # this machine need not have the GPU
+                return function(model, "cpu", *values)  # this machine need not have the GPU
 
             return borrowed
 
