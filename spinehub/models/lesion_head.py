@@ -1,12 +1,16 @@
 """The U-Net's lesion head: one score for a region, from what every stage of the network sees inside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
-__all__ = ["LesionHead", "region_moments", "region_sums"]
+from spinehub.errors import ModelError
 
+__all__ = ["LesionHead", "read_head", "region_moments", "region_sums", "stage_features", "stages_of"]
+
+_WIDEST_HEAD = 4096
 _LEAST_AREA = 1e-3
 _LEAST_VARIANCE = 1e-6
 
@@ -77,3 +81,27 @@ class LesionHead(nn.Module):
         """Log-odds ``(L,)``."""
         score: torch.Tensor = self.score(self.hidden_of(sums)).squeeze(1)
         return score
+
+
+def read_head(section: Mapping[str, Any], network: nn.Module) -> LesionHead | None:
+    """Untrained head of the width a configuration states; None where it states none."""
+    about = section.get("lesion_head")
+    if about is None:
+        return None
+    hidden = about.get("hidden") if isinstance(about, dict) else None
+    if not isinstance(hidden, int) or not 1 <= hidden <= _WIDEST_HEAD:
+        raise ModelError(f"hidden of the lesion head must be a whole number from 1 to {_WIDEST_HEAD}, got {hidden!r}")
+    return LesionHead(stage_features(network), hidden)
+
+
+def stages_of(network: Any, values: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Logits ``(N, 3, H, W)``, and what the lesion head looks at: input, stages of the encoder, end of the decoder."""
+    features = network.encoder(values)
+    decoded = network.decoder(features)
+    return network.segmentation_head(decoded), [values, *features[1:], decoded]
+
+
+def stage_features(network: Any) -> tuple[int, ...]:
+    """Features of each of the stages :func:`stages_of` gives."""
+    decoded = network.segmentation_head[0].in_channels
+    return (*network.encoder.out_channels, decoded)

@@ -13,7 +13,7 @@ from spinehub.errors import InvalidArgumentError, ModelError
 from spinehub.inputs import PreprocessingSpec, SliceStack, mask_slices
 from spinehub.models.calibration import Answer, log_odds
 from spinehub.models.folder import section_of
-from spinehub.models.lesion_head import LesionHead, region_sums
+from spinehub.models.lesion_head import LesionHead, read_head, region_sums, stage_features, stages_of
 from spinehub.models.network import NetworkModel, NetworkResult, checked_name, load_strictly, read_spec, use_device
 from spinehub.models.zero_gpu import run_network
 from spinehub.perfusion import Timing
@@ -28,7 +28,6 @@ __all__ = [
     "LesionVote",
     "SliceReading",
     "mean_over_region",
-    "stages_of",
 ]
 
 CLASSES = ("background", "metastasis", "primary_malignant")
@@ -45,7 +44,6 @@ MODIFIED_UNET: dict[str, Any] = {**PLAIN_UNET, "decoder_attention_type": "scse"}
 """What is modified: concurrent spatial and channel squeeze-and-excitation in the decoder (Roy et al. 2018)."""
 
 _HEAD = "head."
-_WIDEST_HEAD = 4096
 _BATCH = 16
 """Slices per forward pass: bounds the memory whatever the size of the stack."""
 
@@ -136,7 +134,7 @@ class LesionSegmenter(NetworkModel):
         chosen = {**(architecture or MODIFIED_UNET), "in_channels": len(spec.channel_names), "classes": len(CLASSES)}
         chosen["encoder_weights"] = None
         network = _build(chosen)
-        return cls(network, spec, architecture=chosen, head=LesionHead(_stage_features(network)))
+        return cls(network, spec, architecture=chosen, head=LesionHead(stage_features(network)))
 
     def modules(self) -> tuple[nn.Module, ...]:
         """Network and lesion head."""
@@ -301,7 +299,7 @@ class LesionSegmenter(NetworkModel):
         if not isinstance(share, int | float) or not 0.0 <= share <= 1.0:
             raise ModelError(f"least_lesion_share must lie between 0 and 1, got {share!r}")
         network = _build(architecture)
-        head = _read_head(section, network)
+        head = read_head(section, network)
         model = cls(network, spec, architecture=architecture, head=head, least_lesion_share=float(share))
         weights = {name: value for name, value in tensors.items() if not name.startswith(("domain.", _HEAD))}
         load_strictly(network, weights, "U-Net")
@@ -312,28 +310,6 @@ class LesionSegmenter(NetworkModel):
         for module in model.modules():
             module.eval()
         return model.to(use_device())
-
-
-def _read_head(section: Mapping[str, Any], network: nn.Module) -> LesionHead | None:
-    about = section.get("lesion_head")
-    if about is None:
-        return None
-    hidden = about.get("hidden") if isinstance(about, dict) else None
-    if not isinstance(hidden, int) or not 1 <= hidden <= _WIDEST_HEAD:
-        raise ModelError(f"hidden of the lesion head must be a whole number from 1 to {_WIDEST_HEAD}, got {hidden!r}")
-    return LesionHead(_stage_features(network), hidden)
-
-
-def stages_of(network: Any, values: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Logits ``(N, 3, H, W)``, and what the lesion head looks at: input, stages of the encoder, end of the decoder."""
-    features = network.encoder(values)
-    decoded = network.decoder(features)
-    return network.segmentation_head(decoded), [values, *features[1:], decoded]
-
-
-def _stage_features(network: Any) -> tuple[int, ...]:
-    decoded = network.segmentation_head[0].in_channels
-    return (*network.encoder.out_channels, decoded)
 
 
 def _build(architecture: Mapping[str, Any]) -> nn.Module:

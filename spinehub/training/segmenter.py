@@ -12,8 +12,8 @@ from spinehub.dataset import Augmentation, PreparedCase, PreparedStack, SliceBat
 from spinehub.dataset.batches import SliceBatch
 from spinehub.inputs import PreprocessingSpec
 from spinehub.models import LesionSegmenter
-from spinehub.models.lesion_head import region_sums
-from spinehub.models.segmenter import mean_over_region, stages_of
+from spinehub.models.lesion_head import region_sums, stages_of
+from spinehub.models.segmenter import mean_over_region
 from spinehub.training.loop import Job
 from spinehub.training.scores import LesionScores, Question, gather_scores, score_figures, validation_stacks
 from spinehub.training.teaching import SignHead, diagnosis_loss, sign_loss
