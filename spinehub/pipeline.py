@@ -146,7 +146,12 @@ def _check(
 
 
 def measure_lesion(
-    image: DynamicSeries | Volume, mask: Mask, timing: Timing, maps: Mapping[str, ParametricMap]
+    image: DynamicSeries | Volume,
+    mask: Mask,
+    timing: Timing,
+    maps: Mapping[str, ParametricMap],
+    *,
+    features: bool = True,
 ) -> Finding:
     """Everything that is measured inside a mask and that the routes judge: curve, hot spot, parameters, features.
 
@@ -156,6 +161,8 @@ def measure_lesion(
         The series or volume, and the lesion on its grid.
     timing, maps
         Of the image, from :func:`spinehub.perfusion.assess_timing` and :func:`spinehub.perfusion.compute_maps`.
+    features
+        Whether the radiomics row is computed, which only that route needs.
     """
     hot_spot = find_hot_spot(image, mask, timing)
     return Finding(
@@ -164,7 +171,7 @@ def measure_lesion(
         curve=_single_curve(image, mask) if isinstance(image, Volume) else region_curve(image, mask, timing),
         hot_spot=hot_spot,
         parameters=hot_spot_parameters(hot_spot, timing),
-        features=extract_features(image, mask, timing, maps),
+        features=extract_features(image, mask, timing, maps) if features else None,
     )
 
 

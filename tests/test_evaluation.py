@@ -17,9 +17,10 @@ from spinehub.evaluation import evaluate_cohort
 from spinehub.evaluation.figures import answer_figures, figure, mask_figures
 from spinehub.evaluation.judging import GROWING, Judgement, judge_case
 from spinehub.inputs import PreprocessingSpec
-from spinehub.io import CohortRow, read_cohort, write_case, write_cohort_table
+from spinehub.io import CohortRow, read_case, read_cohort, write_case, write_cohort_table
 from spinehub.metrics import auc
 from spinehub.models import LesionSegmenter, fit_calibration, from_pretrained
+from spinehub.pipeline import analyse
 
 TINY: dict[str, Any] = {"encoder_name": "tu-resnet10t", "encoder_depth": 3, "decoder_channels": [16, 8, 8]}
 REGIMES = ("dynamic", "pre_post", "single")
@@ -71,6 +72,20 @@ def test_one_case_in_every_regime(cohort: Path, model: Path) -> None:
     assert all(row.overlap["dice"] > 0.0 for row in grown)
     again = judge_case(read_cohort(cohort)[1], {"unet": str(model)}, seed=5)
     assert again == rows
+
+
+def test_judging_gives_what_analyse_gives(cohort: Path, model: Path) -> None:
+    """Judging leaves out what no model looks at: the answers must be those of the whole pipeline."""
+    case = read_case(read_cohort(cohort)[1])
+    models = {"unet": from_pretrained(model)}
+    rows = judge_case(read_cohort(cohort)[1], models, seed=5, regimes=("dynamic",), mask_sources=("truth_mask",))
+    report = analyse(case.series, mask=case.lesions[0].mask, models=models)
+    (row,) = rows
+    (route,) = [route for route in report.routes if route.name == "unet"]
+    assert route.probabilities is not None
+    assert row.probability == route.probabilities["primary_malignant"]
+    assert (row.decision, row.reason) == (route.decision, route.reason)
+    assert row.volume_ml == report.findings[0].measures.volume_ml
 
 
 def test_a_cohort_end_to_end(cohort: Path, model: Path, tmp_path: Path) -> None:

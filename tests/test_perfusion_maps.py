@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from spinehub.errors import InvalidArgumentError
 from spinehub.perfusion import Timing, assess_timing, baseline, compute_maps, enhancement, why_not
 from spinehub.series import DynamicSeries
 from spinehub.volume import Grid
@@ -231,6 +232,17 @@ def test_a_dynamic_series_has_seven_maps_with_their_units(rng: np.random.Generat
         "curve_type": "",
     }
     assert all(found.name == name for name, found in maps.items())
+
+
+def test_a_few_maps_alone_are_the_same_maps(rng: np.random.Generator) -> None:
+    series, timing = random_series(rng), dynamic(25.0, 2)
+    everything = compute_maps(series, timing)
+    few = compute_maps(series, timing, names={"washout", "peak_enhancement", "percent_enhancement"})
+    assert list(few) == ["peak_enhancement", "washout"]  # the third is for frames without times
+    for name, found in few.items():
+        assert np.array_equal(found.values, everything[name].values, equal_nan=True)
+    with pytest.raises(InvalidArgumentError, match="got 'perfusion'"):
+        compute_maps(series, timing, names=["perfusion"])
 
 
 def test_washout_is_absent_where_the_scan_ends_before_it(rng: np.random.Generator) -> None:

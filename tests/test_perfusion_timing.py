@@ -230,6 +230,15 @@ def test_body_signal_is_the_median_of_the_baseline() -> None:
     assert body_signal(volume, assess_timing(volume)) == 40.0
 
 
+@pytest.mark.parametrize("view", [lambda series: series, lambda series: series.frame(3)])
+def test_the_body_signal_that_timing_keeps_is_the_one_that_would_be_worked_out(view) -> None:
+    image = view(simulated(12.0, 60.0))
+    timing = assess_timing(image)
+    assert timing.body_signal is not None
+    assert body_signal(image, dataclasses.replace(timing, body_signal=None)) == timing.body_signal
+    assert body_signal(image, dataclasses.replace(timing, body_signal=7.0)) == 7.0
+
+
 def test_voxels_that_are_not_finite_are_ignored() -> None:
     series = simulated(12.0, 40.0)
     frames = series.frames.copy()

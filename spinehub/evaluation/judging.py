@@ -13,6 +13,7 @@ from scipy import ndimage
 from spinehub.case import DIAGNOSES, Case
 from spinehub.dataset import REGIMES, simulated_click
 from spinehub.errors import InvalidArgumentError
+from spinehub.features import feature_maps
 from spinehub.growing import grow
 from spinehub.inputs import PreprocessingSpec, crop_box, reduce_regime
 from spinehub.io import CohortRow, read_case
@@ -28,8 +29,8 @@ from spinehub.metrics import (
 )
 from spinehub.perfusion import Timing, assess_timing, compute_maps
 from spinehub.pipeline import measure_lesion
-from spinehub.report import RouteAnswer
-from spinehub.routes import RouteContext, answer_routes
+from spinehub.report import RouteAnswer, RouteName
+from spinehub.routes import RouteContext, answer_routes, load_model
 from spinehub.series import DynamicSeries, Regime
 from spinehub.volume import Mask, Seed, Volume
 
@@ -40,6 +41,7 @@ MASK_SOURCES: tuple[MaskSource, MaskSource] = ("end_to_end", "truth_mask")
 
 GROWING = "growing"
 """Stands in place of a route's name in the rows that score the grown region itself."""
+_NETWORKS: frozenset[RouteName] = frozenset({"unet", "inception_resnet"})
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,8 @@ def judge_case(
 ) -> list[Judgement]:
     """Judge one case of a cohort, with the steps of :func:`spinehub.pipeline.analyse`.
 
-    What does not depend on the region (timing, maps) is computed once for both mask sources, and what no figure needs
-    (motion, warnings) is left out.
+    What does not depend on the region (timing, maps) is computed once for both mask sources, and what no figure and
+    no model asked for needs (motion, warnings, other maps, features without a model of them) is left out.
 
     Parameters
     ----------
@@ -139,20 +141,29 @@ def judge_case(
         raise InvalidArgumentError(f"case {case.case_id} has no lesion mask, so nothing can be judged; draw one")
     full = assess_timing(case.series)
     truth = case.lesions[0].mask
+    needed = _maps_needed(models)
     judgements: list[Judgement] = []
     for regime in regimes:
         if regime == "dynamic" and full.regime != "dynamic":
             continue
         image, click = shown_case(case, regime, seed, full)
         timing = full if image is case.series else assess_timing(image)
-        maps = compute_maps(image, timing) if isinstance(image, DynamicSeries) else {}
+        maps = compute_maps(image, timing, names=needed) if isinstance(image, DynamicSeries) else {}
         for source in mask_sources:
             growth = grow(image, [click]) if source == "end_to_end" else None
             region = truth if growth is None else growth.mask(growth.suggested_tolerance)
-            finding = measure_lesion(image, region, timing, maps)
+            finding = measure_lesion(image, region, timing, maps, features="radiomics" in models)
             answers = answer_routes(RouteContext(image, timing, maps, finding, growth), models)
             judgements += _judgements(case, regime, source, region, answers.routes, set(models))
     return judgements
+
+
+def _maps_needed(models: Mapping[str, Any]) -> set[str]:
+    """Names of the maps that the models asked for look at; those of the features where radiomics is one of them."""
+    needed = set(feature_maps()) if "radiomics" in models else set()
+    for name in _NETWORKS & set(models):
+        needed |= set(load_model(name, models[name]).spec.maps)
+    return needed
 
 
 def shown_case(case: Case, regime: Regime, seed: int, full: Timing) -> tuple[DynamicSeries | Volume, Seed]:

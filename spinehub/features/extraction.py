@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -93,7 +94,7 @@ def extract_features(
     if lattice is None or np.count_nonzero(inside) < settings()["minimum_voxels"]:
         reasons["all"] = f"the mask holds fewer than {settings()['minimum_voxels']} voxels after resampling"
     else:
-        shape = _compute("shape", np.zeros(inside.shape), inside, lattice, 1.0)
+        shape = _compute("shape", _pair(np.zeros(inside.shape), inside, lattice), lattice, 1.0)
         values.update({f"shape__{feature}": value for feature, value in shape.items()})
         for name in settings()["images"]:
             found, reason = _intensity(name, images.get(name), inside, lattice)
@@ -157,10 +158,11 @@ def _intensity(
     clipped = np.where(inside, np.clip(resampled, *rule["range"]), 0.0)
     levels = np.unique(np.floor(clipped[inside] / rule["bin_width"])).size
     classes = [c for c in settings()["features"] if c != "shape"] if levels > 1 else ["firstorder"]
+    pair = _pair(clipped, inside, lattice)
     found = {
         f"{name}__{group}_{feature}": value
         for group in classes
-        for feature, value in _compute(group, clipped, inside, lattice, rule["bin_width"]).items()
+        for feature, value in _compute(group, pair, lattice, rule["bin_width"]).items()
     }
     if levels > 1:
         return found, None
@@ -169,31 +171,35 @@ def _intensity(
     return found | undefined, "one grey level only, so no texture"
 
 
-def _compute(
-    group: str, values: NDArray[np.float64], inside: NDArray[np.bool_], lattice: Lattice, bin_width: float
-) -> dict[str, float]:
-    """Features of one pyradiomics class from canonical ``(x, y, z)`` arrays; NaN where it gives no finite value."""
+def _pair(values: NDArray[np.float64], inside: NDArray[np.bool_], lattice: Lattice) -> tuple[Any, Any]:
+    """Image and mask as pyradiomics takes them, from canonical ``(x, y, z)`` arrays; it changes neither."""
     import SimpleITK as sitk
 
-    wanted: list[str] = settings()["features"][group]
     images = []
     for array in (values, inside.astype(np.uint8)):
         image = sitk.GetImageFromArray(np.ascontiguousarray(array.transpose(2, 1, 0)))
         image.SetSpacing(lattice.spacing_mm.tolist())
         images.append(image)
+    return images[0], images[1]
+
+
+def _compute(group: str, pair: tuple[Any, Any], lattice: Lattice, bin_width: float) -> dict[str, float]:
+    """Features of one pyradiomics class; NaN where it gives no finite value."""
+    wanted: list[str] = settings()["features"][group]
     within_slices = settings()["texture_within_slices"]
-    calculator = _radiomics_class(group)
+    calculator = _radiomics_classes()[group]
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         computed = calculator(
-            *images, binWidth=bin_width, force2D=within_slices, force2Ddimension=2 - lattice.slice_axis
+            *pair, binWidth=bin_width, force2D=within_slices, force2Ddimension=2 - lattice.slice_axis
         ).execute()
     numbers = {feature: float(computed.get(feature, np.nan)) for feature in wanted}
     return {feature: value if np.isfinite(value) else float("nan") for feature, value in numbers.items()}
 
 
-def _radiomics_class(group: str) -> Any:
-    """Class of pyradiomics behind a group of features; its log, which repeats what the row says, is switched off."""
+@cache
+def _radiomics_classes() -> dict[str, Any]:
+    """Class of pyradiomics behind each group; its log, which repeats what the row says, is switched off, once."""
     from radiomics import firstorder, glcm, gldm, glrlm, glszm, ngtdm, shape
 
     logging.getLogger("radiomics").setLevel(logging.CRITICAL + 1)
@@ -205,4 +211,4 @@ def _radiomics_class(group: str) -> Any:
         "glszm": glszm.RadiomicsGLSZM,
         "gldm": gldm.RadiomicsGLDM,
         "ngtdm": ngtdm.RadiomicsNGTDM,
-    }[group]
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 from spinehub.series import Regime
 
-__all__ = ["feature_names", "settings", "settings_sha256"]
+__all__ = ["feature_maps", "feature_names", "settings", "settings_sha256"]
 
 
 def _settings_bytes() -> bytes:
@@ -40,3 +40,8 @@ def _columns(images: tuple[str, ...]) -> tuple[str, ...]:
 def feature_names(regime: Regime) -> tuple[str, ...]:
     """Columns that can be computed in a regime, in the order of the row; ``"dynamic"`` has all of them."""
     return _columns(tuple(settings()["regimes"][regime]))
+
+
+def feature_maps() -> tuple[str, ...]:
+    """Names of the parametric maps that features are computed on; the peak frame beside them is no map."""
+    return tuple(name for name in settings()["images"] if name != "peak_frame")

@@ -1,5 +1,7 @@
 """Parametric maps of a series: baseline, enhancement, and one number per voxel for each definition."""
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,7 +69,9 @@ def enhancement(series: DynamicSeries, timing: Timing) -> NDArray[np.float32]:
     return percent
 
 
-def compute_maps(series: DynamicSeries, timing: Timing | None = None) -> dict[str, ParametricMap]:
+def compute_maps(
+    series: DynamicSeries, timing: Timing | None = None, *, names: Collection[str] | None = None
+) -> dict[str, ParametricMap]:
     """Every parametric map the timing of a series supports.
 
     A dynamic series gives ``peak_enhancement``, ``early_enhancement``, ``washin_ratio``, ``time_to_peak``, ``iauc90``
@@ -82,6 +86,8 @@ def compute_maps(series: DynamicSeries, timing: Timing | None = None) -> dict[st
         The series.
     timing
         From :func:`assess_timing`; worked out when not given.
+    names
+        Only these maps, where a few are enough; None: all of them.
 
     Returns
     -------
@@ -91,7 +97,7 @@ def compute_maps(series: DynamicSeries, timing: Timing | None = None) -> dict[st
     Raises
     ------
     InvalidArgumentError
-        If `series` is a volume, or `timing` does not belong to it.
+        If `series` is a volume, `timing` does not belong to it, or there is no map of a name.
     """
     if isinstance(series, Volume):
         raise InvalidArgumentError(
@@ -100,9 +106,13 @@ def compute_maps(series: DynamicSeries, timing: Timing | None = None) -> dict[st
         )
     timing = assess_timing(series) if timing is None else timing
     _require_frames(series, timing)
-    names = [name for name in _MAP_NAMES if why_not(name, series, timing) is None]
-    values = _all_values(names, series, timing)
-    return {name: ParametricMap(name, _unit(name), values[name], series.grid) for name in names}
+    unknown = sorted(set(names or ()) - set(_MAP_NAMES))
+    if unknown:
+        raise InvalidArgumentError(f"names must be among {', '.join(_MAP_NAMES)}, got {unknown[0]!r}")
+    wanted = [name for name in _MAP_NAMES if names is None or name in names]
+    wanted = [name for name in wanted if why_not(name, series, timing) is None]
+    values = _all_values(wanted, series, timing)
+    return {name: ParametricMap(name, _unit(name), values[name], series.grid) for name in wanted}
 
 
 def why_not(name: str, series: DynamicSeries | Volume, timing: Timing) -> str | None:

@@ -1,6 +1,6 @@
 """What the timing of an input supports: regime, contrast arrival, baseline. Decided once per series."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,9 @@ class Timing:
         median of a body of fat and fluid hardly moves. None for a single volume, which cannot show it.
     reasons
         Plain sentences: why the regime is not dynamic, and what would make it so.
+    body_signal
+        Median baseline signal of the body in a.u., found on the way and kept, since every route needs it; None where
+        it was not looked for or there is none. Read it with :func:`body_signal`.
     """
 
     regime: Regime
@@ -51,6 +54,7 @@ class Timing:
     end_s: float | None
     contrast_enhanced: bool | None
     reasons: tuple[str, ...] = ()
+    body_signal: float | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.regime not in ("dynamic", "pre_post", "single"):
@@ -81,8 +85,9 @@ def assess_timing(image: DynamicSeries | Volume) -> Timing:
     """
     if isinstance(image, Volume):
         reason = "One volume shows no change over time, so it cannot prove that contrast was given."
-        return Timing("single", None, None, 0, None, None, (reason,))
-    samples = sample_frames(image, body_mask(image))
+        return Timing("single", None, None, 0, None, None, (reason,), _median_within(image.voxels, body_mask(image)))
+    body = body_mask(image)
+    samples = sample_frames(image, body)
     steps = np.arange(image.frame_count, dtype=np.float64) if image.times_s is None else image.times_s
     seen = find_arrival(samples, steps)
     arrival = _arrival(image, samples, seen)
@@ -94,7 +99,8 @@ def assess_timing(image: DynamicSeries | Volume) -> Timing:
         timing = Timing("dynamic", time_s, uncertainty_s, arrival.baseline_frames, _end_s(image), None)
     vessels_brighten = seen is not None and vessel_rise(samples, seen.baseline_frames) >= _VESSEL_PERCENT
     body_brightens = body_rise(samples, timing.baseline_frames) >= _CONTRAST_PERCENT
-    return replace(timing, contrast_enhanced=body_brightens or vessels_brighten)
+    level = _median_within(mean_of_frames(image, timing.baseline_frames), body)
+    return replace(timing, contrast_enhanced=body_brightens or vessels_brighten, body_signal=level)
 
 
 def body_signal(image: DynamicSeries | Volume, timing: Timing) -> float:
@@ -112,14 +118,22 @@ def body_signal(image: DynamicSeries | Volume, timing: Timing) -> float:
     InvalidArgumentError
         If no voxel is above 0.
     """
-    picture = image.voxels if isinstance(image, Volume) else mean_of_frames(image, timing.baseline_frames)
-    inside = picture[body_mask(image)]
-    inside = inside[np.isfinite(inside) & (inside > 0)]
-    if inside.size == 0:
+    level = timing.body_signal
+    if level is None:
+        picture = image.voxels if isinstance(image, Volume) else mean_of_frames(image, timing.baseline_frames)
+        level = _median_within(picture, body_mask(image))
+    if level is None:
         raise InvalidArgumentError(
             "image must hold signal above 0 to find the body, got none; check the file and its scaling"
         )
-    return float(np.median(inside))
+    return level
+
+
+def _median_within(picture: NDArray[np.float32], body: NDArray[np.bool_]) -> float | None:
+    """Median of what is finite and above 0 within the body; None where nothing is."""
+    inside = picture[body]
+    inside = inside[np.isfinite(inside) & (inside > 0)]
+    return float(np.median(inside)) if inside.size else None
 
 
 def _arrival(series: DynamicSeries, samples: NDArray[np.float32], seen: Arrival | None) -> Arrival | None:
