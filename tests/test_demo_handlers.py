@@ -11,8 +11,9 @@ import pytest
 from spinehub.demo import handlers as module
 from spinehub.demo import regions
 from spinehub.demo.cases import CaseStore, LoadedCase
-from spinehub.demo.handlers import Handlers, sentence
+from spinehub.demo.handlers import Handlers
 from spinehub.demo.loading import load_example, parse_times
+from spinehub.demo.markup import sentence
 from spinehub.demo.scene import case_info
 from spinehub.demo.session import Session, Workspace
 from spinehub.demo.view import KEEP, View

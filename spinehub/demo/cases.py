@@ -11,7 +11,7 @@ from spinehub.io import Source
 from spinehub.perfusion import HotSpot, Timing
 from spinehub.report import Report
 from spinehub.series import Curve, DynamicSeries, ParametricMap
-from spinehub.volume import Volume
+from spinehub.volume import Mask, Volume
 
 __all__ = ["CaseStore", "LoadedCase", "Outcome"]
 
@@ -63,6 +63,8 @@ class LoadedCase:
         Names and hashes of the files.
     growth
         The last growing; its seeds and reach say whether it still fits.
+    given
+        The mask where it was not grown: the U-Net's own or an uploaded one.
     outcome, report
         The last analysis, and its full report for the downloads.
     analysed
@@ -78,6 +80,7 @@ class LoadedCase:
     outcome: Outcome | None = None
     report: Report | None = None
     analysed: tuple[object, ...] | None = None
+    given: Mask | None = None
 
 
 class CaseStore:
@@ -119,10 +122,17 @@ class CaseStore:
         with self._lock:
             return self._wanted.get(token, wanted) == wanted
 
+    def still_open(self, key: tuple[object, ...]) -> bool:
+        """Whether that is still the case its visitor looks at."""
+        with self._lock:
+            wanted = self._wanted.get(str(key[0]))
+            return wanted is None or wanted[0] in (key, "stopped")
+
     def drop(self, token: str) -> None:
         """Forget everything of one visitor."""
         with self._lock:
-            self._wanted.pop(token, None)
+            for name in [name for name in self._wanted if name.split("/")[0] == token]:
+                del self._wanted[name]
             for key in [key for key in self._cases if key[0] == token]:
                 del self._cases[key]
 

@@ -7,6 +7,7 @@ import gradio as gr
 from spinehub.demo.markup import Markup, element
 from spinehub.demo.priors import prior_card
 from spinehub.demo.shown import DOWNLOADS
+from spinehub.demo.source_panels import SOURCES
 from spinehub.demo.viewer import FileDrop, NiiViewer
 from spinehub.render.wording import UPLOAD_WARNING
 
@@ -81,15 +82,34 @@ def _left_column() -> dict[str, Any]:
                 parts["undo"] = gr.Button("Undo", size="sm", min_width=50)
                 parts["redo"] = gr.Button("Redo", size="sm", min_width=50)
                 parts["clear"] = gr.Button("Clear", size="sm", min_width=50)
-        with card(elem_id="sh-border"):
-            title("3 Border")
+            parts["propose"] = gr.Button("Propose lesions", size="sm", elem_id="sh-propose")
+            parts["proposals_panel"] = panel(elem_id="sh-proposals")
+            parts["stop_search"] = gr.Button("Stop", size="sm", elem_id="sh-stop-search")
+        parts |= _border_card()
+    return parts
+
+
+def _border_card() -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    with card(elem_id="sh-border"):
+        title("3 Mask and border")
+        parts["mask_source"] = gr.Radio(
+            [(name, source) for source, name in SOURCES.items()], value="growing",
+            show_label=False, label="Where the mask comes from", container=False, elem_classes="sh-kind",
+        )  # fmt: skip
+        parts["source_panel"] = panel()
+        parts["mask_upload"] = FileDrop(
+            label="Upload a mask: NIfTI, NRRD or MHA", show_label=False, visible=False, file_count="single",
+            file_types=_FILE_TYPES, height=76, elem_classes="sh-upload sh-upload-mask", elem_id="sh-upload-mask",
+        )  # fmt: skip
+        with gr.Column(elem_classes="sh-growing") as parts["growing_group"]:
             parts["tolerance"] = gr.Slider(0, 1, 0, step=0.01, label="Tolerance", elem_id="sh-tolerance", buttons=[])
             parts["tolerance_panel"] = panel()
             with gr.Row(elem_classes="sh-buttons"):
                 parts["suggest"] = gr.Button("Suggested", size="sm", min_width=70)
                 parts["cut"] = gr.Button("Cut at the neck", size="sm", min_width=70, visible=False)
-            parts["why_panel"] = panel(elem_id="sh-why-panel")
             parts["reach"] = gr.Slider(5, 100, 60, step=1, label="Reach in mm", elem_id="sh-reach", buttons=[])
+        parts["why_panel"] = panel(elem_id="sh-why-panel")
     return parts
 
 

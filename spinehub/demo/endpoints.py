@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 import gradio as gr
 
-from spinehub.demo.handlers import Handlers, sentence
+from spinehub.demo.handlers import Handlers
+from spinehub.demo.markup import sentence
 from spinehub.demo.viewer import FileDrop
 from spinehub.errors import InvalidArgumentError, SpineHubError
 from spinehub.growing import grow

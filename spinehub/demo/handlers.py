@@ -6,7 +6,6 @@ bounded store, files lie in the visitor's folder.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -16,8 +15,10 @@ from spinehub.demo.cases import CaseStore, LoadedCase, Outcome
 from spinehub.demo.downloads import write_downloads
 from spinehub.demo.links import Linked, parse_link
 from spinehub.demo.loading import example_session, load_case, load_example, parse_times
-from spinehub.demo.regions import RegionHandlers, Reply
+from spinehub.demo.markup import sentence
+from spinehub.demo.regions import Reply
 from spinehub.demo.session import Session, Workspace
+from spinehub.demo.sources import MaskHandlers
 from spinehub.demo.view import KEEP, View
 from spinehub.errors import InvalidArgumentError
 from spinehub.pipeline import analyse
@@ -26,7 +27,7 @@ from spinehub.volume import Seed, Volume
 __all__ = ["Handlers", "Reply"]
 
 
-class Handlers(RegionHandlers):
+class Handlers(MaskHandlers):
     """All handlers of one page, with the folders and the store they share.
 
     Parameters
@@ -208,6 +209,8 @@ class _NoLongerWanted(Exception):  # noqa: N818 - no error: the visitor has move
 
 def _region(session: Session, case: LoadedCase) -> dict[str, Any]:
     """What the analysis is told about the region; without one it asks no model."""
+    if case.given is not None:
+        return {"mask": case.given}
     if not session.seeds or session.tolerance is None:
         return {"models": {}}
     if session.cuts and case.growth is not None:
@@ -222,8 +225,3 @@ def _linked(request: gr.Request) -> Linked | None:
     except InvalidArgumentError as error:
         gr.Warning(sentence(error), title="Link not followed")
         return None
-
-
-def sentence(error: Exception) -> str:
-    """Message of an error as text that is safe to show."""
-    return escape(" ".join(str(error).split()))

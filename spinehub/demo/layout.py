@@ -12,8 +12,8 @@ from spinehub.demo.cases import CaseStore
 from spinehub.demo.columns import case_columns
 from spinehub.demo.definitions import definitions_dialog
 from spinehub.demo.endpoints import add_endpoints
-from spinehub.demo.handlers import Handlers, sentence
-from spinehub.demo.markup import element
+from spinehub.demo.handlers import Handlers
+from spinehub.demo.markup import element, sentence
 from spinehub.demo.models_tab import models_tab
 from spinehub.demo.physics_tab import physics_tab
 from spinehub.demo.session import Workspace
@@ -127,6 +127,9 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
     on(parts["contrast"].input, handlers.say_contrast, parts["contrast"])
     on(parts["viewer"].unsupported, handlers.unsupported)
     on(parts["viewer"].why, handlers.why, **latest)
+    searching = {"show_progress": "full", "show_progress_on": parts["proposals_panel"], "trigger_mode": "once"}
+    on(parts["propose"].click, handlers.propose, concurrency_id="model", **searching)
+    on(parts["stop_search"].click, handlers.stop_search, queue=False)
     on(parts["stop"].click, handlers.stop, queue=False)
     on(parts["plain_slice"].release, handlers.plain_slice, parts["plain_slice"], trigger_mode="always_last")
     for changed in (
@@ -141,6 +144,8 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
         on(parts["tolerance"].release, handlers.set_tolerance, parts["tolerance"], **latest),
         on(parts["suggest"].click, handlers.suggest, **latest),
         on(parts["reach"].release, handlers.set_reach, parts["reach"], **latest),
+        on(parts["mask_source"].input, handlers.choose_source, parts["mask_source"], **latest),
+        on(parts["mask_upload"].upload, handlers.upload_mask, parts["mask_upload"], **latest),
         on(parts["plain_image"].select, handlers.plain_click, parts["plain_slice"], parts["kind"], **latest),
     ):
         answer_after(changed)

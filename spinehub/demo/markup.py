@@ -2,7 +2,7 @@
 
 from html import escape
 
-__all__ = ["Markup", "element", "join", "text"]
+__all__ = ["Markup", "element", "join", "sentence", "text"]
 
 _TEMPLATE_SIGNS = str.maketrans({"$": "&#36;", "{": "&#123;", "}": "&#125;", "`": "&#96;"})
 """Gradio reads templates as code; these signs are what its two template languages start from."""
@@ -46,3 +46,8 @@ def element(tag: str, *children: object, **attributes: object) -> Markup:
         written.append(f" {plain}" if value is True else f' {plain}="{text(value)}"')
     opening = f"<{tag}{''.join(written)}>"
     return Markup(opening) if tag in _VOID else Markup(f"{opening}{join(*children)}</{tag}>")
+
+
+def sentence(error: Exception) -> str:
+    """Message of an error as one line of text that is safe to show."""
+    return escape(" ".join(str(error).split()))

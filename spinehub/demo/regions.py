@@ -15,9 +15,9 @@ from spinehub.demo.session import Session
 from spinehub.demo.view import KEEP, View
 from spinehub.errors import InvalidArgumentError
 from spinehub.growing import Growth, cut_at_neck, grow, path_to
-from spinehub.volume import Seed
+from spinehub.volume import Mask, Seed
 
-__all__ = ["RegionHandlers", "Reply"]
+__all__ = ["RegionHandlers", "Reply", "grown"]
 
 Reply: TypeAlias = tuple[Any, View]
 """New session (or KEEP) and what to show."""
@@ -39,6 +39,10 @@ class RegionHandlers(ABC):
     @abstractmethod
     def _viewer(self, case: LoadedCase, session: Session) -> Any:
         """Value of the viewer."""
+
+    @abstractmethod
+    def _marked(self, case: LoadedCase, session: Session) -> tuple[Growth | None, Mask | None]:
+        """Growing from the session's seeds, or the mask that stands in its place; neither where nothing is marked."""
 
     def pick(self, event: gr.EventData, session: Session) -> Reply:
         """Place a seed where the visitor clicked; the browser sends millimetres."""
@@ -67,8 +71,10 @@ class RegionHandlers(ABC):
         return self._grow_again(replace(session, seeds=seeds, undone=session.undone[:-1], cuts=0))
 
     def clear(self, session: Session) -> Reply:
-        """Remove all seeds."""
-        return self._grow_again(replace(self._known(session), seeds=(), undone=(), cuts=0))
+        """Remove all seeds, and an uploaded mask."""
+        session = self._known(session)
+        source = "growing" if session.mask_source == "file" else session.mask_source
+        return self._grow_again(replace(session, seeds=(), undone=(), cuts=0, mask_source=source, mask_file=None))
 
     def set_tolerance(self, tolerance: float, session: Session) -> Reply:
         """Take the tolerance the slider was released at; the browser has long drawn it."""
@@ -110,7 +116,7 @@ class RegionHandlers(ABC):
         linked, grid = session.linked, self._case(session).image.grid
         if linked is None:
             return session, View()
-        session = replace(session, linked=None)
+        session = replace(session, linked=None, mask_source="growing")
         for seed in linked.seeds:
             seed.index_on(grid)
         session, view = self._grow_again(replace(session, seeds=linked.seeds, reach_mm=linked.reach_mm))
@@ -123,22 +129,23 @@ class RegionHandlers(ABC):
 
     def _add(self, seed: Seed, session: Session) -> Reply:
         seed.index_on(self._case(session).image.grid)
-        return self._grow_again(replace(session, seeds=(*session.seeds, seed), undone=(), cuts=0))
+        # A click asks for a region of its own: an uploaded mask gives way, the U-Net draws anew.
+        source = "growing" if session.mask_source == "file" else session.mask_source
+        return self._grow_again(replace(session, seeds=(*session.seeds, seed), undone=(), cuts=0, mask_source=source))
 
     def _grow_again(self, session: Session) -> Reply:
-        """Grow from the session's seeds and go to the suggested tolerance; without a foreground seed, show none."""
-        case, growth = self._case(session), None
-        if any(not seed.background for seed in session.seeds):
-            growth = _grown(case, session)
+        """Mark the region anew, at the suggested tolerance where it grows; without a foreground seed, show none."""
+        case = self._case(session)
+        growth, given = self._marked(case, session)
         tolerance = None if growth is None else shown.suggested(growth)
         session = replace(session, tolerance=tolerance, revision=session.revision + 1)
         self.store.want(session.token, session.wanted)  # first: an older answer must not overwrite this region
-        fresh = replace(case, growth=growth, outcome=None, report=None, analysed=None)
+        fresh = replace(case, growth=growth, given=given, outcome=None, report=None, analysed=None)
         case = self.store.put(session.case_key, fresh)
         return session, shown.region(case, session, self._viewer(case, session))
 
 
-def _grown(case: LoadedCase, session: Session) -> Growth:
+def grown(case: LoadedCase, session: Session) -> Growth:
     """Growing from the session's seeds, with every leak closed that the visitor cut."""
     growth = grow(case.image, session.seeds, reach_mm=session.reach_mm)
     for _ in range(session.cuts):

@@ -19,9 +19,18 @@ from spinehub.perfusion import Timing, baseline, body_mask
 from spinehub.render import display_window
 from spinehub.render.wording import MAP_NAMES, ROUTE_NAMES
 from spinehub.series import DynamicSeries, ParametricMap
-from spinehub.volume import Grid, Volume
+from spinehub.volume import Grid, Mask, Volume
 
-__all__ = ["MAP_LEVELS", "case_info", "inverted_arrival", "map_levels", "region_layers", "shown_frames", "viewer_value"]
+__all__ = [
+    "MAP_LEVELS",
+    "case_info",
+    "given_arrival",
+    "inverted_arrival",
+    "map_levels",
+    "region_layers",
+    "shown_frames",
+    "viewer_value",
+]
 
 MAP_LEVELS = 32767
 """Steps a map is sent in: 1 to this; 0 where the map is not defined."""
@@ -68,7 +77,11 @@ def viewer_value(case: LoadedCase, session: Session, case_folder: Path, folder: 
     image_file, maps_file = _case_files(case, session, case_folder)
     layers = region_layers(case)
     arrival_file = None
-    if case.growth is not None and session.seeds:
+    if case.given is not None:
+        arrival_file = folder / f"mask-{_name(session.wanted[:-1])}.nii.gz"
+        if not arrival_file.exists():
+            write_map(given_arrival(case.given), arrival_file)
+    elif case.growth is not None and session.seeds:
         arrival_file = folder / f"arrival-{_name(session.case_key[1:], session.seeds, session.reach_mm)}.nii.gz"
         if not arrival_file.exists():
             write_map(inverted_arrival(case.growth), arrival_file)
@@ -119,6 +132,12 @@ def inverted_arrival(growth: Growth) -> ParametricMap:
     values = growth.arrival.values
     inverted = np.where(np.isfinite(values), -values, OUT_OF_REACH).astype(np.float32)
     return ParametricMap("arrival_inverted", growth.arrival.unit, inverted, growth.arrival.grid)
+
+
+def given_arrival(mask: Mask) -> ParametricMap:
+    """A mask that was not grown in the same form: inside at the tolerance 0, and nothing ever joins it."""
+    values = np.where(mask.voxels, np.float32(0), OUT_OF_REACH)
+    return ParametricMap("arrival_inverted", "", values, mask.grid)
 
 
 def map_levels(parametric_map: ParametricMap, low: float, high: float) -> NDArray[np.float32]:
@@ -204,6 +223,7 @@ def _region_info(case: LoadedCase, session: Session) -> dict[str, Any]:
         "tolerance": session.tolerance or 0.0,
         "revision": session.revision,
         "reach_mm": session.reach_mm,
+        "mask_source": session.mask_source,
         "own_image": not session.is_example,
         "focus": seeds[-1]["mm"] if seeds else None,
     }

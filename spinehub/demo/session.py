@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import gradio as gr
 
@@ -20,7 +21,9 @@ from spinehub.demo.links import Linked
 from spinehub.errors import InputRefusedError, InvalidArgumentError
 from spinehub.volume import Seed
 
-__all__ = ["Session", "Workspace"]
+__all__ = ["MaskSource", "Session", "Workspace"]
+
+MaskSource: TypeAlias = Literal["growing", "unet", "file"]
 
 EXAMPLE_FOLDER = "example"
 _PREFIX = "spinehub-"
@@ -50,6 +53,10 @@ class Session:
         How many leaks of this region were cut at the neck.
     linked
         What the link the page was opened with asks for, until it is done.
+    mask_source
+        Where the mask comes from: grown from the seeds, drawn by the U-Net around them, or a file.
+    mask_file
+        Path of the visitor's mask, where one was uploaded.
     with_images
         Whether the case bundle holds the images too; only where the visitor asked for it.
     revision
@@ -67,6 +74,8 @@ class Session:
     undone: tuple[Seed, ...] = ()
     cuts: int = 0
     linked: Linked | None = None
+    mask_source: MaskSource = "growing"
+    mask_file: str | None = None
     with_images: bool = False
     revision: int = 0
 
@@ -83,7 +92,8 @@ class Session:
     @property
     def wanted(self) -> tuple[object, ...]:
         """What the analysis depends on."""
-        return self.case_key, self.seeds, self.tolerance, self.reach_mm, self.cuts, self.contrast_given
+        region = (self.seeds, self.tolerance, self.reach_mm, self.cuts, self.mask_source, self.mask_file)
+        return (self.case_key, *region, self.contrast_given)
 
 
 @dataclass

@@ -15,8 +15,9 @@ from spinehub.demo.markup import element
 from spinehub.demo.results import result_panel
 from spinehub.demo.scene import viewer_value
 from spinehub.demo.session import Session
+from spinehub.demo.source_panels import source_note
 from spinehub.demo.view import KEEP, View
-from spinehub.demo.viewer import ViewerValue
+from spinehub.demo.viewer import FileDrop, ViewerValue
 from spinehub.growing import Growth
 from spinehub.render import PlaneView, render_slice
 from spinehub.report import Report
@@ -62,6 +63,7 @@ def whole(case: LoadedCase, session: Session, value: ViewerValue, files: Mapping
         "contrast_group": gr.Column(visible=single),
         "contrast": None if session.contrast_given is None else ("yes" if session.contrast_given else "no"),
         "upload": None,
+        "proposals_panel": "",
         "reach": session.reach_mm,
         "privacy_panel": privacy(None),
     }
@@ -76,6 +78,7 @@ def vars_given(view: View) -> dict[str, Any]:
 def region(case: LoadedCase, session: Session, value: ViewerValue) -> View:
     """A region that was grown anew, or none."""
     top, step = panels.slider_top(case)
+    growing = session.mask_source == "growing"
     ready = case.growth is not None and session.tolerance is not None
     return View(
         viewer=value,
@@ -83,6 +86,10 @@ def region(case: LoadedCase, session: Session, value: ViewerValue) -> View:
         tolerance=gr.Slider(value=_on_step(session.tolerance or 0.0, step), maximum=top, step=step, interactive=ready),
         tolerance_panel=panels.tolerance_panel(case, session),
         why_panel="",
+        mask_source=session.mask_source,
+        source_panel=source_note(case, session),
+        growing_group=gr.Column(visible=growing),
+        mask_upload=FileDrop(value=None, visible=session.mask_source == "file"),
         cut=gr.Button(visible=case.growth is not None and case.growth.leak is not None),
     )
 
@@ -154,7 +161,9 @@ def plain(case: LoadedCase, session: Session, slice_index: int | None) -> View:
         seeds = session.seeds
         slice_index = seeds[-1].index_on(grid)[view.slice_axis] if seeds else view.slice_count // 2
     slice_index = min(max(slice_index, 0), view.slice_count - 1)
-    mask = case.growth.mask(session.tolerance) if case.growth and session.tolerance is not None else None
+    mask = case.given
+    if case.growth is not None and session.tolerance is not None:
+        mask = case.growth.mask(session.tolerance)
     picture = render_slice(_plain_volume(case), grid.acquired_plane, slice_index, mask=mask, pixel_mm=_pixel_mm(view))
     slider = gr.Slider(value=slice_index + 1, maximum=view.slice_count)
     return View(plain_group=gr.Column(visible=True), plain_image=picture, plain_slice=slider)

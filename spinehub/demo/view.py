@@ -30,6 +30,11 @@ class View:
     contrast: Any = KEEP
     upload: Any = KEEP
     seeds_panel: Any = KEEP
+    proposals_panel: Any = KEEP
+    mask_source: Any = KEEP
+    source_panel: Any = KEEP
+    growing_group: Any = KEEP
+    mask_upload: Any = KEEP
     tolerance: Any = KEEP
     reach: Any = KEEP
     tolerance_panel: Any = KEEP

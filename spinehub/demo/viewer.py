@@ -18,7 +18,17 @@ from gradio.data_classes import FileData, GradioModel, ListFiles
 __all__ = ["STATIC", "FileDrop", "NiiViewer", "ViewerValue"]
 
 STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("niivue.umd.js", "page.js", "nifti.js", "paint.js", "overlays.js", "controls.js", "viewer.js", "tour.js")
+_SCRIPTS = (
+    "niivue.umd.js",
+    "page.js",
+    "nifti.js",
+    "marks.js",
+    "paint.js",
+    "overlays.js",
+    "controls.js",
+    "viewer.js",
+    "tour.js",
+)
 _ON_LOAD = """
 const events = ['pick', 'unsupported', 'why'];
 window.spinehub.mount(element, props, trigger, watch);

@@ -1,5 +1,6 @@
 """The result of one analysis: records, report.json, and the folder of files written from it."""
 
+from spinehub.report.deepest import deepest_voxel
 from spinehub.report.document import FORMAT, report_document, strict_json, versions
 from spinehub.report.files import OUTPUT_FILES, curve_rows, save_report
 from spinehub.report.measures import Measures, measure
@@ -27,6 +28,7 @@ __all__ = [
     "RouteAnswer",
     "RouteName",
     "curve_rows",
+    "deepest_voxel",
     "measure",
     "report_document",
     "save_report",

@@ -5,11 +5,13 @@ from spinehub.routes.answers import RouteAnswers, RouteContext, answer_routes, l
 from spinehub.routes.domain import DEFAULT_RANGES, acquisition_facts, unusual_acquisition
 from spinehub.routes.held_out import held_out_score
 from spinehub.routes.pool import DEFAULT_MODELS, load_model
+from spinehub.routes.proposals import Proposal, lesion_probability, network_mask, propose_lesions
 
 __all__ = [
     "DEFAULT_MODELS",
     "DEFAULT_RANGES",
     "ROUTES",
+    "Proposal",
     "RouteAnswer",
     "RouteAnswers",
     "RouteContext",
@@ -18,6 +20,9 @@ __all__ = [
     "answer_routes",
     "held_out_score",
     "lesion_enhances",
+    "lesion_probability",
     "load_model",
+    "network_mask",
+    "propose_lesions",
     "unusual_acquisition",
 ]

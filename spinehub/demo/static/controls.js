@@ -79,12 +79,10 @@
     }
 
     pick(frac) {
-      const { viewer } = this, waiting = "Growing the region …";
+      const { viewer } = this;
       viewer.nv.scene.crosshairPos = frac;
       viewer.nv.drawScene();
-      viewer.trigger("pick", { mm: viewer.crosshairMm(), background: viewer.background });
-      viewer.message(waiting);
-      setTimeout(() => { if (viewer.messageText === waiting) viewer.message(""); }, 15000);
+      viewer.pickAt(viewer.crosshairMm(), viewer.background);
     }
 
     /* --- keyboard --- */

@@ -97,6 +97,12 @@
     document.getElementById("sh-viewer")?.scrollIntoView({ block: "nearest" });
   });
 
+  /* A proposal of the U-Net: go there and put a seed at its deepest point. */
+  document.addEventListener("click", (event) => {
+    const place = event.target.closest("[data-propose]")?.dataset.propose;
+    if (place) window.spinehubViewer?.pickAt(place.split(",").map(Number), false);
+  });
+
   document.addEventListener("spinehub:tolerance", (event) => {
     const { tolerance, volume_ml: volume, grown } = event.detail;
     const now = document.getElementById("sh-volume-now"), mark = document.getElementById("sh-tolerance-mark");

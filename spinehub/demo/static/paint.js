@@ -119,6 +119,7 @@
       ctx.save();
       ctx.beginPath(); ctx.rect(tile.left, tile.top, tile.width, tile.height); ctx.clip();
       if (viewer.showsOutline()) paintOutline(ctx, tile, nv.drawBitmap, size, at[tile.w], scale);
+      NS.paintMarks(viewer, ctx, tile, at, scale);
       paintCrosshair(ctx, tile, tile.across(at[tile.u] + 0.5), tile.up(at[tile.v] + 0.5), scale);
       for (const seed of viewer.seeds) {
         if (seed.vox[tile.w] === at[tile.w]) {

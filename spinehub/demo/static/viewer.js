@@ -141,6 +141,15 @@
       this.controls.readout();
     }
 
+    /* Ask the server for a seed at a place in mm. */
+    pickAt(mm, background) {
+      const waiting = this.info.mask_source === "unet" ? "The U-Net reads the slices …" : "Growing the region …";
+      this.goTo(mm);
+      this.trigger("pick", { mm, background });
+      this.message(waiting);
+      setTimeout(() => { if (this.messageText === waiting) this.message(""); }, 15000);
+    }
+
     placeSeeds(seeds) {
       this.seeds = seeds.map((seed) => ({
         background: seed.background, vox: Array.from(this.nv.frac2vox(this.nv.mm2frac([...seed.mm, 1], 0, true))),
