@@ -14,6 +14,7 @@ from spinehub.metrics.answers import (
     sensitivity,
     specificity,
 )
+from spinehub.metrics.expected import brier_regret, expected_brier
 from spinehub.metrics.intervals import PairedDifference, bootstrap_interval, paired_difference
 from spinehub.metrics.masks import (
     dice,
@@ -41,11 +42,13 @@ __all__ = [
     "balanced_accuracy",
     "bootstrap_interval",
     "brier",
+    "brier_regret",
     "calibration_slope_intercept",
     "class_iou",
     "confusion_matrix",
     "dice",
     "empty_mask_pixel_accuracy",
+    "expected_brier",
     "frequency_weighted_iou",
     "gap_closed",
     "hd95_mm",

@@ -5,6 +5,18 @@ chosen by ``python -m spinehub.teaching.choose``; the words are in ``texts.json`
 """
 
 from spinehub.teaching.cases import TeachingCase, teaching_cases
+from spinehub.teaching.reading import ANSWERS, Answer, Reading, Tally, points_lost, probability_said, tally
 from spinehub.teaching.writing import write_teaching_cases
 
-__all__ = ["TeachingCase", "teaching_cases", "write_teaching_cases"]
+__all__ = [
+    "ANSWERS",
+    "Answer",
+    "Reading",
+    "Tally",
+    "TeachingCase",
+    "points_lost",
+    "probability_said",
+    "tally",
+    "teaching_cases",
+    "write_teaching_cases",
+]
