@@ -67,6 +67,8 @@ class LoadedCase:
         The mask where it was not grown: the U-Net's own or an uploaded one.
     outcome, report
         The last analysis, and its full report for the downloads.
+    truth
+        The true lesion of a teaching case, once the reader has committed; None before, and for every other case.
     analysed
         What the last analysis was asked for (:attr:`spinehub.demo.session.Session.wanted`).
     """
@@ -79,6 +81,7 @@ class LoadedCase:
     growth: Growth | None = None
     outcome: Outcome | None = None
     report: Report | None = None
+    truth: Mask | None = None
     analysed: tuple[object, ...] | None = None
     given: Mask | None = None
 

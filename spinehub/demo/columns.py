@@ -6,6 +6,7 @@ import gradio as gr
 
 from spinehub.demo.markup import Markup, element
 from spinehub.demo.priors import prior_card
+from spinehub.demo.reader_panel import answer_form
 from spinehub.demo.shown import DOWNLOADS
 from spinehub.demo.source_panels import SOURCES
 from spinehub.demo.viewer import FileDrop, NiiViewer
@@ -31,9 +32,9 @@ def case_columns() -> dict[str, Any]:
         return {**_left_column(), **_middle_column(), **_right_column()}
 
 
-def panel(**kwargs: Any) -> gr.HTML:
-    """Empty HTML that a handler fills."""
-    return gr.HTML("", js_on_load=None, apply_default_css=False, **kwargs)
+def panel(value: str = "", **kwargs: Any) -> gr.HTML:
+    """HTML that a handler fills."""
+    return gr.HTML(value, js_on_load=None, apply_default_css=False, **kwargs)
 
 
 def title(text: str) -> None:
@@ -136,6 +137,7 @@ def _middle_column() -> dict[str, Any]:
 def _right_column() -> dict[str, Any]:
     parts: dict[str, Any] = {}
     with gr.Column(elem_classes="sh-right", scale=0, min_width=330):
+        parts |= answer_form()
         with card():
             parts["result_panel"] = panel(elem_id="sh-result")
             parts["stop"] = gr.Button("Stop", size="sm", elem_id="sh-stop")

@@ -16,6 +16,8 @@ SOURCES = {
     "Szomolanyi 2019": "https://pmc.ncbi.nlm.nih.gov/articles/PMC6738537/",
     "OSIPI lexicon": "https://osipi.github.io/OSIPI_CAPLEX/",
     "Wang 2023": "https://doi.org/10.1016/j.jbo.2023.100498",
+    "Brier 1950": "https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
+    "Dice 1945": "https://doi.org/10.2307/1932409",
 }
 
 
@@ -131,6 +133,27 @@ DEFINITIONS: dict[str, Definition] = {
         "How common primary tumours are among the lesions you see, before any image. The methods speak for equal "
         "priors, so their odds are multiplied by the odds of your prior.",
         "odds after = p / (1 − p) · prior / (1 − prior)",
+    ),
+    "posterior": Definition(
+        "The best anyone could say",
+        "The exact probability of a primary tumour given everything the simulator drew that can be seen (site, "
+        "mass, septa, kinetics, rim, texture; on some cases also age, level and number of lesions), from its own "
+        "densities and for equal priors. Nobody who sees the same can do better on average, and no method either.",
+        "q = P(primary | what can be seen)",
+    ),
+    "points": Definition(
+        "Points lost",
+        "The answer p is scored against that posterior q and not against the label: its Brier score averaged over "
+        "what the lesion could have been, less that of the best answer. 0 is as good as possible, 100 is being sure of "
+        "one class where the other is certain; under 1, p lies within 0.1 of q, and that counts as none.",
+        "points = 100 (p − q)²",
+        "Brier 1950",
+    ),
+    "dice": Definition(
+        "Dice overlap",
+        "How far two regions agree: twice what they share over the sum of both. 1 is the same region, 0 none shared.",
+        "2 |A ∩ B| / (|A| + |B|)",
+        "Dice 1945",
     ),
     "ktrans": Definition(
         "Ktrans, in 1/min",

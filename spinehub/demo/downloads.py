@@ -57,7 +57,7 @@ def write_downloads(case: LoadedCase, session: Session, folder: Path) -> dict[st
 def _uploaded_images(session: Session) -> tuple[str, ...]:
     """The visitor's images in the order they were read, or the example's series."""
     own = tuple(path for path in session.files if not path.lower().endswith(".json"))
-    return own or (str(EXAMPLE / "series.nii.gz"),)
+    return (str(EXAMPLE / "series.nii.gz"),) if session.is_example else own
 
 
 def _clicks(session: Session) -> list[dict[str, Any]]:

@@ -4,8 +4,9 @@ No handler keeps anything of a visitor: the session comes in and goes out throug
 bounded store, files lie in the visitor's folder.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,12 +14,13 @@ import gradio as gr
 from spinehub.demo import shown
 from spinehub.demo.cases import CaseStore, LoadedCase, Outcome
 from spinehub.demo.downloads import write_downloads
+from spinehub.demo.lessons import lesson_case
 from spinehub.demo.links import Linked, parse_link
 from spinehub.demo.loading import example_session, load_case, load_example, parse_times
 from spinehub.demo.markup import sentence
+from spinehub.demo.reader import ReaderHandlers, reader_parts
 from spinehub.demo.regions import Reply
 from spinehub.demo.session import Session, Workspace
-from spinehub.demo.sources import MaskHandlers
 from spinehub.demo.view import KEEP, View
 from spinehub.errors import InvalidArgumentError
 from spinehub.pipeline import analyse
@@ -27,7 +29,7 @@ from spinehub.volume import Seed, Volume
 __all__ = ["Handlers", "Reply"]
 
 
-class Handlers(MaskHandlers):
+class Handlers(ReaderHandlers):
     """All handlers of one page, with the folders and the store they share.
 
     Parameters
@@ -62,11 +64,12 @@ class Handlers(MaskHandlers):
 
     def use_example(self, session: Session) -> Reply:
         """Go back to the bundled example."""
-        session = replace(example_session(self._known(session).token), revision=session.revision + 1)
+        fresh = example_session(self._known(session).token)
+        session = replace(fresh, readings=session.readings, revision=session.revision + 1)
         case = self.store.put(session.case_key, replace(load_example(), analysed=session.wanted))
         self.store.want(session.token, session.wanted)
         files = write_downloads(case, session, self.workspace.shared)
-        return session, shown.whole(case, session, self._viewer(case, session), files)
+        return session, self._whole(case, session, files)
 
     def leave(self, request: gr.Request) -> None:
         """Forget a visitor: folder and voxels."""
@@ -86,7 +89,7 @@ class Handlers(MaskHandlers):
         self.store.drop(session.token)
         left = self.workspace.count(session.token)
         self.workspace.folder(session.token).mkdir(exist_ok=True)
-        session, view = self.use_example(session)
+        session, view = self.use_example(replace(session, readings=()))
         return session, replace(view, privacy_panel=shown.privacy(left))
 
     # --- a case ---
@@ -97,6 +100,7 @@ class Handlers(MaskHandlers):
             return KEEP, View()
         paths = self.workspace.take(self._known(session).token, files)
         fresh = Session(session.token, files=paths, linked=session.linked, revision=session.revision + 1)
+        fresh = replace(fresh, readings=session.readings)
         session, view = self._explore(fresh)
         if session.linked is None or not session.linked.own_image:
             return session, view
@@ -137,7 +141,7 @@ class Handlers(MaskHandlers):
         report = shown.with_contrast_answer(report, session.contrast_given)
         case = replace(self._case(session), maps=report.maps, report=report, analysed=session.wanted)
         case = self.store.put(session.case_key, replace(case, outcome=Outcome.of(report)))
-        return KEEP, replace(shown.outcome(case), viewer=self._viewer(case, session))
+        return KEEP, replace(shown.outcome(case, hidden=session.labels_hidden), viewer=self._viewer(case, session))
 
     def stop(self, session: Session) -> Reply:
         """Stop what is being worked out, before its next stage, and say so."""
@@ -187,20 +191,30 @@ class Handlers(MaskHandlers):
     def _case(self, session: Session) -> LoadedCase:
         case = self.store.get(self._known(session).case_key)
         if case is None:
-            case = load_example() if session.is_example else load_case(session)
+            case = self._load(session)
             self.store.put(session.case_key, case)
         return case
 
+    def _load(self, session: Session) -> LoadedCase:
+        if session.teaching is not None:
+            return lesson_case(session)
+        return load_example() if session.is_example else load_case(session)
+
+    def _whole(self, case: LoadedCase, session: Session, files: Mapping[str, Path]) -> View:
+        view = shown.whole(case, session, self._viewer(case, session), files)
+        return replace(view, **reader_parts(case, session))
+
     def _viewer(self, case: LoadedCase, session: Session) -> Any:
         folder = self.workspace.folder(session.token)
-        return shown.viewer(case, session, self.workspace.shared if session.is_example else folder, folder)
+        own = session.files  # what is bundled is written once for all visitors
+        return shown.viewer(case, session, folder if own else self.workspace.shared, folder)
 
     def _explore(self, session: Session) -> Reply:
         case = self._case(session)
         if isinstance(case.image, Volume) and session.frame_interval_s is not None:
             gr.Info("Frame times are ignored: this is a single volume.")
         self.store.want(session.token, session.wanted)
-        return session, shown.whole(case, session, self._viewer(case, session), {})
+        return session, self._whole(case, session, {})
 
 
 class _NoLongerWanted(Exception):  # noqa: N818 - no error: the visitor has moved on or pressed Stop
@@ -209,6 +223,8 @@ class _NoLongerWanted(Exception):  # noqa: N818 - no error: the visitor has move
 
 def _region(session: Session, case: LoadedCase) -> dict[str, Any]:
     """What the analysis is told about the region; without one it asks no model."""
+    if session.labels_hidden:
+        return {**_region(replace(session, teaching=None), case), "models": {}}  # a reader answers before the models
     if case.given is not None:
         return {"mask": case.given}
     if not session.seeds or session.tolerance is None:

@@ -17,6 +17,7 @@ from spinehub.demo.markup import element, sentence
 from spinehub.demo.models_tab import models_tab
 from spinehub.demo.physics_tab import physics_tab
 from spinehub.demo.session import Workspace
+from spinehub.demo.teaching_tab import teaching_tab
 from spinehub.demo.view import KEEP, View, outputs, updates
 from spinehub.demo.viewer import STATIC
 from spinehub.errors import SpineHubError
@@ -26,6 +27,7 @@ __all__ = ["build_demo"]
 _LOG = logging.getLogger(__name__)
 _SET_TOLERANCE = "(value) => { window.spinehubViewer?.requestTolerance(value); }"
 _SET_KIND = "(kind) => { if (window.spinehubViewer) window.spinehubViewer.background = kind === 'background'; }"
+_SET_ANSWER = "(answer) => { window.spinehub?.answered(answer); }"
 _QUEUE = 24
 SESSION_S = 3600
 """A session and its files end so long after the visitor's last step, also where the page stays open."""
@@ -52,6 +54,8 @@ def build_demo(handlers: Handlers | None = None) -> gr.Blocks:
         with gr.Tabs(elem_classes="sh-tabs"):
             with gr.Tab("Case", id="case"):
                 components = case_columns()
+            with gr.Tab("Teaching", id="teaching"):
+                components |= teaching_tab()
             with gr.Tab("Physics", id="physics"):
                 physics_tab()
             with gr.Tab("Models & API", id="models"):
@@ -114,14 +118,17 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
             changed.then, handlers.analyse, concurrency_id="model", concurrency_limit=1, show_progress="full",
             show_progress_on=shown_while,
         )  # fmt: skip
+        on(analysed.then, handlers.note_routes, queue=False)
         on(analysed.then, handlers.downloads, concurrency_id="model")
 
     grow = {"concurrency_id": "grow", "concurrency_limit": 2}
     latest = {**grow, "trigger_mode": "always_last"}
     reading = {**grow, "show_progress": "full", "show_progress_on": parts["case_panel"]}
+    rendering = {**reading, "show_progress_on": [parts["case_panel"], parts["reader_panel"]]}
     opened = demo.load(_answering(handlers.open_page), None, targets, api_visibility="private", show_progress="hidden")
     answer_after(opened)
     on(parts["example"].click, handlers.use_example)
+    on(parts["start_over"].click, handlers.start_over)
     on(parts["delete"].click, handlers.delete_now)
     on(parts["with_images"].input, handlers.set_bundle, parts["with_images"], concurrency_id="model")
     on(parts["contrast"].input, handlers.say_contrast, parts["contrast"])
@@ -146,9 +153,13 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
         on(parts["reach"].release, handlers.set_reach, parts["reach"], **latest),
         on(parts["mask_source"].input, handlers.choose_source, parts["mask_source"], **latest),
         on(parts["mask_upload"].upload, handlers.upload_mask, parts["mask_upload"], **latest),
+        on(parts["lessons_panel"].read, handlers.open_lesson, **rendering),
+        on(parts["next_case"].click, handlers.next_lesson, **rendering),
+        on(parts["commit"].click, handlers.commit, parts["answer"], parts["confidence"], **latest),
         on(parts["plain_image"].select, handlers.plain_click, parts["plain_slice"], parts["kind"], **latest),
     ):
         answer_after(changed)
     parts["tolerance"].input(None, parts["tolerance"], None, js=_SET_TOLERANCE)
+    parts["answer"].change(None, parts["answer"], None, js=_SET_ANSWER)
     parts["kind"].change(None, parts["kind"], None, js=_SET_KIND)
     demo.unload(handlers.leave)

@@ -47,6 +47,8 @@ def case_panel(case: LoadedCase, session: Session) -> str:
         facts.append(f"contrast arrives at {timing.arrival_s:.0f} ± {timing.uncertainty_s:.0f} s")
     if session.is_example:
         name = element("strong", "Simulated example")
+    elif session.teaching is not None:
+        name = element("strong", f"Teaching case {session.teaching}, simulated")
     else:
         names = case.source.names if case.source is not None else ()
         name = element("strong", ", ".join(names[:3]) + (" …" if len(names) > 3 else ""), class_="sh-file")

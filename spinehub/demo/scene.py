@@ -39,6 +39,7 @@ OUT_OF_REACH = np.float32(-3e38)
 _BROWSER_VOXELS = 75_000_000
 """Voxels of a series the browser is given (150 MB as int16); of a longer series every n-th frame is shown."""
 _LATE_S = 60.0
+_HERE = ["", "lesion"]
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,14 @@ def viewer_value(case: LoadedCase, session: Session, case_folder: Path, folder: 
     return ViewerValue(
         image=FileData(path=str(image_file)),
         maps=FileData(path=str(maps_file)) if maps_file else None,
-        layers=_layers_file(layers, folder / f"layers-{_name(*session.wanted[1:])}.nii.gz"),
+        layers=_layers_file(layers, folder / f"layers-{_layers_name(session, layers)}.nii.gz"),
         arrival=FileData(path=str(arrival_file)) if arrival_file else None,
         info={**case.info, **_region_info(case, session), "layers": [told for _, told in layers]},
     )
+
+
+def _layers_name(session: Session, layers: list[tuple[ParametricMap, dict[str, Any]]]) -> str:
+    return _name(session.case_key[1:], *session.wanted[1:], *(told["name"] for _, told in layers))
 
 
 def region_layers(case: LoadedCase) -> list[tuple[ParametricMap, dict[str, Any]]]:
@@ -110,6 +115,12 @@ def region_layers(case: LoadedCase) -> list[tuple[ParametricMap, dict[str, Any]]
             told = {"name": class_map.name, "label": f"{ROUTE_NAMES[name]} class map", "unit": "", "low": 0.0}
             told |= {"high": 1.0, "colormap": "spinehub-classes", "ends": ["metastasis", "primary"]}
             layers.append((class_map, told))
+    if case.truth is not None:
+        told = {"name": "truth", "label": "True lesion (simulated)", "unit": "", "low": 0.0, "high": 1.0}
+        inside = np.where(case.truth.voxels, 1.0, np.nan).astype(np.float32)
+        layers.append(
+            (ParametricMap("truth", "", inside, case.truth.grid), told | {"colormap": "green", "ends": _HERE})
+        )
     return layers
 
 

@@ -19,6 +19,7 @@ import gradio as gr
 
 from spinehub.demo.links import Linked
 from spinehub.errors import InputRefusedError, InvalidArgumentError
+from spinehub.teaching import Reading
 from spinehub.volume import Seed
 
 __all__ = ["MaskSource", "Session", "Workspace"]
@@ -59,6 +60,10 @@ class Session:
         Path of the visitor's mask, where one was uploaded.
     with_images
         Whether the case bundle holds the images too; only where the visitor asked for it.
+    teaching
+        Number of the teaching case that is open; None: none is.
+    readings
+        What the visitor has committed to on teaching cases.
     revision
         Counts up with each new region: the browser takes its tolerance when it changes.
     """
@@ -77,23 +82,35 @@ class Session:
     mask_source: MaskSource = "growing"
     mask_file: str | None = None
     with_images: bool = False
+    teaching: int | None = None
+    readings: tuple[Reading, ...] = ()
     revision: int = 0
 
     @property
     def is_example(self) -> bool:
         """Whether the bundled example is shown."""
-        return not self.files
+        return not self.files and self.teaching is None
+
+    @property
+    def reading(self) -> Reading | None:
+        """What the visitor committed to on the open teaching case; None before that, and without one."""
+        return next((reading for reading in self.readings if reading.number == self.teaching), None)
+
+    @property
+    def labels_hidden(self) -> bool:
+        """Whether a teaching case is open on which the visitor has not committed yet: nothing may tell what it is."""
+        return self.teaching is not None and self.reading is None
 
     @property
     def case_key(self) -> tuple[object, ...]:
         """What the loaded voxels depend on."""
-        return self.token, self.files, self.times_s, self.frame_interval_s
+        return self.token, self.files, self.times_s, self.frame_interval_s, self.teaching
 
     @property
     def wanted(self) -> tuple[object, ...]:
         """What the analysis depends on."""
         region = (self.seeds, self.tolerance, self.reach_mm, self.cuts, self.mask_source, self.mask_file)
-        return (self.case_key, *region, self.contrast_given)
+        return self.case_key, *region, self.contrast_given, self.labels_hidden
 
 
 @dataclass

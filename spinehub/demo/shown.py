@@ -12,6 +12,7 @@ import numpy as np
 from spinehub.demo import panels
 from spinehub.demo.cases import LoadedCase
 from spinehub.demo.markup import element
+from spinehub.demo.reader_panel import hidden_result
 from spinehub.demo.results import result_panel
 from spinehub.demo.scene import viewer_value
 from spinehub.demo.session import Session
@@ -56,7 +57,7 @@ def whole(case: LoadedCase, session: Session, value: ViewerValue, files: Mapping
     no_times = isinstance(case.image, DynamicSeries) and case.image.times_s is None
     parts = {
         **vars(region(case, session, value)),
-        **vars_given(outcome(case)),
+        **vars_given(outcome(case, hidden=session.labels_hidden)),
         **vars_given(downloads(files)),
         "case_panel": panels.case_panel(case, session),
         "timing_group": gr.Column(visible=series and (no_times or typed)),
@@ -110,11 +111,11 @@ def suggested(growth: Growth) -> float:
     return float(np.float32(math.floor(growth.suggested_tolerance / step + 1e-9) * step))
 
 
-def outcome(case: LoadedCase) -> View:
-    """The result of an analysis."""
+def outcome(case: LoadedCase, *, hidden: bool = False) -> View:
+    """The result of an analysis; what the routes say is left out where it is hidden from a reader."""
     return View(
         curve_panel=panels.curve_panel(case),
-        result_panel=result_panel(case.outcome),
+        result_panel=hidden_result() if hidden else result_panel(case.outcome),
         notices_panel=panels.notices_panel(case.outcome),
     )
 

@@ -54,6 +54,13 @@ class View:
     plain_image: Any = KEEP
     plain_slice: Any = KEEP
     privacy_panel: Any = KEEP
+    reader_group: Any = KEEP
+    reader_panel: Any = KEEP
+    answer_group: Any = KEEP
+    answer: Any = KEEP
+    confidence: Any = KEEP
+    lessons_panel: Any = KEEP
+    tally_panel: Any = KEEP
 
 
 def outputs(session: gr.State, components: Mapping[str, Any]) -> list[Any]:
