@@ -128,6 +128,12 @@ DEFINITIONS: dict[str, Definition] = {
         "method can pass the simulator's own ceiling of about 0.90. Measured end to end, from one simulated click, on "
         "cases the method had not seen; the brackets hold a 95 % interval. Accuracy on real patients is unknown.",
     ),
+    "agreement": Definition(
+        "Accuracy given that agreement",
+        "How often the class that most methods lean to was right, on simulated cases in which as many of them agreed; "
+        "the brackets hold a 95 % interval. It is measured and not multiplied from the methods’ own accuracies, "
+        "because all of them learned from one simulator and share its mistakes. Accuracy on real patients is unknown.",
+    ),
     "prior": Definition(
         "Prior",
         "How common primary tumours are among the lesions you see, before any image. The methods speak for equal "

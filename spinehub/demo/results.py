@@ -22,6 +22,7 @@ from spinehub.render.wording import (
     agreement_sentence,
     plain_reason,
 )
+from spinehub.routes import measured_agreement
 
 __all__ = ["result_panel"]
 
@@ -47,7 +48,7 @@ def result_panel(outcome: Outcome | None) -> str:
         folded = element("summary", "Show the numbers all the same")
         body = element("details", folded, table, class_="sh-folded") if answered else table
         return join(heading, lead, body, _caution())
-    return join(heading, *_headline(routes), table, _caution())
+    return join(heading, *_headline(routes), _measured(document), table, _caution())
 
 
 def _headline(routes: list[Mapping[str, Any]]) -> list[Markup]:
@@ -57,6 +58,24 @@ def _headline(routes: list[Mapping[str, Any]]) -> list[Markup]:
     if lead != sentence:
         lines.append(element("p", AGREEMENT_SENTENCE, class_="sh-small"))
     return lines
+
+
+def _measured(document: Mapping[str, Any]) -> Markup | None:
+    """Accuracy on simulated cases given that as many agreed; nothing where none was measured."""
+    found = measured_agreement(document["routes"], document["input"]["regime"])
+    if found is None:
+        return None
+    of = (
+        f"all {found.answered} methods"
+        if found.agree == found.answered
+        else f"{found.agree} of {found.answered} methods"
+    )
+    share, low, high = (f"{100 * value:.0f}" for value in (found.accuracy, found.low, found.high))
+    text = (
+        f"Measured on simulated cases where {of} that answered leaned one way: that class was right in {share} % "
+        f"({low} to {high} %) of {found.cases}. "
+    )
+    return element("p", text, what("agreement"), class_="sh-small sh-measured")
 
 
 def _legend() -> Markup:
