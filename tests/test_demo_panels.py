@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spinehub.demo import results
 from spinehub.demo.cases import Outcome
 from spinehub.demo.drawing import nice_ticks
 from spinehub.demo.markup import Markup, element, join, text
@@ -16,6 +17,7 @@ from spinehub.demo.panels import notices_panel
 from spinehub.demo.plots import curve_plot, tolerance_plot
 from spinehub.demo.results import result_panel
 from spinehub.perfusion import Timing
+from spinehub.routes import MeasuredAgreement
 from spinehub.series import Curve
 
 DYNAMIC = Timing("dynamic", 30.0, 5.0, 3, 290.0, True)
@@ -52,6 +54,7 @@ def route(name: str, share: float | None = None, decision: str = "not_available"
 
 def outcome(*routes: dict[str, Any], warnings: tuple[dict[str, str], ...] = (), **more: Any) -> Outcome:
     document = {"lesion": {"volume_ml": 1.0}, "routes": list(routes), "warnings": list(warnings)}
+    document["input"] = {"regime": "dynamic"}
     document["parameters"] = {name: {"value": None} for name in ("early_enhancement", "washout")}
     return Outcome(document, **more)
 
@@ -103,6 +106,16 @@ def test_the_four_routes_stand_side_by_side_in_words() -> None:
     assert "0.71 metastasis" in said
     assert "undecided (0.55 metastasis)" in said
     assert "0.88 primary" in said
+
+
+def test_the_measured_accuracy_of_such_an_agreement_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = MeasuredAgreement(answered=4, agree=3, cases=47, accuracy=0.553, low=0.425, high=0.681)
+    monkeypatch.setattr(results, "measured_agreement", lambda *_: found)
+    page = result_panel(outcome(*FOUR))
+    assert "3 of 4 methods that answered leaned one way: that class was right in 55 % (42 to 68 %) of 47" in page
+    assert 'data-define="agreement"' in page
+    monkeypatch.setattr(results, "measured_agreement", lambda *_: None)
+    assert "Measured" not in result_panel(outcome(*FOUR))
 
 
 def test_bars_are_told_by_words_too() -> None:

@@ -124,16 +124,17 @@ def _verdict(lesson: TeachingCase, reading: Reading) -> Markup:
     best = f"The best anyone could say from what can be seen: {_share(reading.posterior)}. "
     if reading.lost is None:
         return join(best, what("posterior"), " You said: neither of the two classes, which has no score here.")
-    odds = _against(lesson, reading)
-    return join(best, what("posterior"), f" You said: {_said(reading)}: {_score(reading)}. ", what("points"), odds)
+    said = f" You said: {_said(reading)}: {_score(reading)}. "
+    return join(best, what("posterior"), said, what("points"), _against(lesson))
 
 
-def _against(lesson: TeachingCase, reading: Reading) -> str:
+def _against(lesson: TeachingCase) -> str:
     """A word of comfort where the image points to the wrong class."""
     share = lesson.posterior_of_truth
     if share is None or share >= 0.5:
         return ""
-    return f" This case looks like the other class: of 100 that look like it, {100 * share:.0f} are what it is."
+    name = "metastases" if lesson.diagnosis == "metastasis" else "primary tumours"
+    return f" It misleads everyone: of 100 lesions that look like this one, {100 * share:.0f} are {name}."
 
 
 def _said(reading: Reading) -> str:
