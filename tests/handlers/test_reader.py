@@ -222,3 +222,16 @@ def test_without_a_teaching_case_nothing_can_be_committed(page: Handlers, sessio
     assert page.note_routes(session) == (KEEP, View())
     with pytest.raises(InvalidArgumentError, match="open one on the Teaching tab"):
         lessons.true_lesion(session)
+
+
+def test_the_network_waits_for_the_commitment_too(
+    page: Handlers, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("spinehub.demo.reader.gr.Info", said.append)
+    session, _ = opened(page, session)
+    kept, view = page.choose_source("unet", session)
+    assert (kept, view) == (KEEP, View(mask_source="growing"))
+    assert page.propose(session, silent) == (KEEP, View())
+    assert said == ["The U-Net answers after you commit."] * 2
+    assert page.choose_source("file", session)[0].mask_source == "file"
