@@ -32,13 +32,13 @@ from gradio_client import Client, handle_file
 
 client = Client("http://127.0.0.1:7860/")
 files = [handle_file("series.nii.gz"), handle_file("series.json")]
-report, mask = client.predict(files=files, seeds=[[81, 71, 8]], api_name="/analyse")
+report, mask = client.predict(files=files, seeds=[[76, 62, 3]], api_name="/analyse")
 print(report["parameters"]["early_enhancement"], mask)
 """
 CURL_SNIPPET = """\
 URL=http://127.0.0.1:7860/gradio_api
 FILE=$(curl -s -F files=@series.nii.gz $URL/upload | python3 -c 'import json, sys; print(json.load(sys.stdin)[0])')
-DATA='{"data": [[{"path": "'$FILE'", "meta": {"_type": "gradio.FileData"}}], [[81, 71, 8]], null, null, 60, null]}'
+DATA='{"data": [[{"path": "'$FILE'", "meta": {"_type": "gradio.FileData"}}], [[76, 62, 3]], null, null, 60, null]}'
 ID=$(curl -s $URL/call/grow -H "Content-Type: application/json" -d "$DATA" | cut -d '"' -f 4)
 curl -s -N $URL/call/grow/$ID
 """
@@ -131,7 +131,7 @@ def _seeds(seeds: Any, background: Any, image: Image) -> list[Seed]:
             isinstance(one, list) and len(one) == 3 and all(isinstance(value, int) for value in one) for one in given
         )
         if not well_formed or len(given) > _MOST_SEEDS:
-            raise InvalidArgumentError(f"seeds must be a list of at most {_MOST_SEEDS} voxels such as [[81, 71, 8]]")
+            raise InvalidArgumentError(f"seeds must be a list of at most {_MOST_SEEDS} voxels such as [[76, 62, 3]]")
         placed += [Seed.at_index((one[0], one[1], one[2]), image.grid, background=is_background) for one in given]
     return placed
 

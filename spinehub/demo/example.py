@@ -6,6 +6,7 @@ weights that are installed; the page shows the stored result when it opens. Afte
 """
 
 import argparse
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -26,9 +27,8 @@ from spinehub.volume import Index, Mask, Seed
 
 __all__ = ["analyse_example", "deepest_voxel", "make_example"]
 
-SEED, CASE = 2607, 3138
+SEED, CASE = 2607, 9336
 """Outside the seeds any training cohort is drawn from; a small matrix and few frames keep the file small."""
-_NOISE_PER_STEP = 1.5
 
 
 def make_example(folder: Path, seed: int = SEED, case: int = CASE) -> Report:
@@ -44,6 +44,7 @@ def make_example(folder: Path, seed: int = SEED, case: int = CASE) -> Report:
     folder.mkdir(parents=True, exist_ok=True)
     rendered = render(draw_recipe(seed, case))
     write_series(_rounded(rendered.series), folder / "series.nii.gz", dtype="int16")
+    _packed(folder / "series.nii.gz")
     return analyse_example(folder, Seed.at_index(deepest_voxel(rendered.lesions[0].mask), rendered.series.grid))
 
 
@@ -78,13 +79,17 @@ def deepest_voxel(mask: Mask) -> Index:
 
 
 def _rounded(series: DynamicSeries) -> DynamicSeries:
-    """Round to 1.5 times the noise, read in tissue from the first two frames: a smaller file."""
+    """Signal in whole steps of the noise, read in tissue from the first two frames: whole numbers, a smaller file."""
     first = series.frames[..., 0]
     difference = (series.frames[..., 1] - first)[first > 0.2 * np.percentile(first, 99.0)]
     noise = 1.4826 * float(np.median(np.abs(difference - np.median(difference)))) / np.sqrt(2.0)
-    step = max(_NOISE_PER_STEP * noise, 1e-6)
-    frames = (np.rint(series.frames / step) * step).astype(np.float32)
+    frames = np.rint(series.frames / max(noise, 1e-6)).astype(np.float32)
     return DynamicSeries(frames, series.grid, series.times_s, protocol=series.protocol)
+
+
+def _packed(path: Path) -> None:
+    """Compress a file as far as it goes: it is written once and kept for good."""
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 9, mtime=0))
 
 
 def _write_explanations(report: Report, path: Path) -> None:
