@@ -29,6 +29,7 @@ TOP_LEVEL = [
     "parameters",
     "routes",
     "warnings",
+    "reader",
     "versions",
     "disclaimer",
 ]

@@ -7,6 +7,7 @@ import gradio as gr
 from spinehub.demo.markup import Markup, element
 from spinehub.demo.priors import prior_card
 from spinehub.demo.reader_panel import answer_form
+from spinehub.demo.report_card import notes_card
 from spinehub.demo.shown import DOWNLOADS
 from spinehub.demo.source_panels import SOURCES
 from spinehub.demo.viewer import FileDrop, NiiViewer
@@ -149,6 +150,8 @@ def _right_column() -> dict[str, Any]:
             with gr.Row(elem_classes="sh-buttons"):
                 for name in DOWNLOADS:
                     parts[name] = gr.DownloadButton(_LABELS[name], size="sm", min_width=70, interactive=False)
+                gr.HTML(_print_button(), js_on_load=None, apply_default_css=False)
+            parts |= notes_card()
             parts["with_images"] = gr.Checkbox(
                 False, label="Put the images into the bundle", container=False, elem_classes="sh-check"
             )
@@ -158,6 +161,10 @@ def _right_column() -> dict[str, Any]:
             parts["privacy_panel"] = panel()
             parts["delete"] = gr.Button("Delete now", size="sm")
     return parts
+
+
+def _print_button() -> Markup:
+    return element("button", "Print", type="button", class_="sh-button", id="sh-print-report")
 
 
 def _bundle_note() -> Markup:

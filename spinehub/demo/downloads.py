@@ -1,5 +1,6 @@
 """The files a visitor can take away: report, mask, maps, tables, figure, report.json."""
 
+import json
 import secrets
 import zipfile
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from spinehub.demo.cases import LoadedCase
 from spinehub.demo.loading import EXAMPLE
 from spinehub.demo.session import Session
 from spinehub.io import write_map
+from spinehub.report import Report, write_reader_notes
 
 __all__ = ["write_downloads"]
 
@@ -38,11 +40,14 @@ def write_downloads(case: LoadedCase, session: Session, folder: Path) -> dict[st
     """
     output = folder / "output"
     if case.report is not None:
-        case.report.save(output)
+        if not _is_there(case.report, output):
+            case.report.save(output)
     elif session.is_example:
         _copy_example(case, output)
     else:
         return {}
+    if _stored(output).get("reader") != session.notes.to_dict():
+        write_reader_notes(output, session.notes)
     inputs = _uploaded_images(session) if session.with_images else ()
     write_bundle(output / BUNDLE, image=case.image, outputs=output, clicks=_clicks(session), inputs=inputs)
     files = {name: output / file for name, file in _SINGLE_FILES.items() if (output / file).exists()}
@@ -52,6 +57,17 @@ def write_downloads(case: LoadedCase, session: Session, folder: Path) -> dict[st
     return (
         files | _zipped("tables_file", output / "tables.zip", tables) | _zipped("maps_file", output / "maps.zip", maps)
     )
+
+
+def _is_there(report: Report, output: Path) -> bool:
+    """Whether the folder holds this very report, whatever the reader has stated since."""
+    if not (output / "report.json").exists():
+        return False
+    return _stored(output) | {"reader": None} == report.to_dict() | {"reader": None}
+
+
+def _stored(output: Path) -> dict[str, Any]:
+    return dict(json.loads((output / "report.json").read_text(encoding="utf-8")))
 
 
 def _uploaded_images(session: Session) -> tuple[str, ...]:

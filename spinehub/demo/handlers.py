@@ -20,6 +20,7 @@ from spinehub.demo.loading import example_session, load_case, load_example, pars
 from spinehub.demo.markup import sentence
 from spinehub.demo.reader import ReaderHandlers, reader_parts
 from spinehub.demo.regions import Reply
+from spinehub.demo.report_card import notes_of, said
 from spinehub.demo.session import Session, Workspace
 from spinehub.demo.view import KEEP, View
 from spinehub.errors import InvalidArgumentError
@@ -154,6 +155,16 @@ class Handlers(ReaderHandlers):
         if case.report is None or not self.store.wants(session.token, session.wanted):
             return KEEP, View()
         return KEEP, shown.downloads(write_downloads(case, session, self.workspace.folder(session.token)))
+
+    def set_notes(self, *form: Any) -> Reply:
+        """Put what the visitor states into the report and the bundle; the session comes last."""
+        *values, session = form
+        session = replace(self._known(session), notes=notes_of(*values))
+        case = self._case(session)
+        if case.report is None and not session.is_example:
+            return session, View(notes_said=said(session.notes))
+        files = write_downloads(case, session, self.workspace.folder(session.token))
+        return session, replace(shown.downloads(files), notes_said=said(session.notes))
 
     def set_bundle(self, with_images: bool, session: Session) -> Reply:
         """Write the bundle anew, with the images in it or without."""

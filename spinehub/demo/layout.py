@@ -16,6 +16,7 @@ from spinehub.demo.handlers import Handlers
 from spinehub.demo.markup import element, sentence
 from spinehub.demo.models_tab import models_tab
 from spinehub.demo.physics_tab import physics_tab
+from spinehub.demo.report_card import NOTE_FIELDS
 from spinehub.demo.session import Workspace
 from spinehub.demo.teaching_tab import teaching_tab
 from spinehub.demo.view import KEEP, View, outputs, updates
@@ -131,6 +132,10 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
     on(parts["start_over"].click, handlers.start_over)
     on(parts["delete"].click, handlers.delete_now)
     on(parts["with_images"].input, handlers.set_bundle, parts["with_images"], concurrency_id="model")
+    noted = [parts[name] for name in NOTE_FIELDS]
+    for field in noted:
+        changed = field.blur if isinstance(field, gr.Textbox | gr.Number) else field.input
+        on(changed, handlers.set_notes, *noted, concurrency_id="model", trigger_mode="always_last")
     on(parts["contrast"].input, handlers.say_contrast, parts["contrast"])
     on(parts["viewer"].unsupported, handlers.unsupported)
     on(parts["viewer"].why, handlers.why, **latest)

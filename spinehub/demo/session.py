@@ -19,6 +19,7 @@ import gradio as gr
 
 from spinehub.demo.links import Linked
 from spinehub.errors import InputRefusedError, InvalidArgumentError
+from spinehub.report import ReaderNotes
 from spinehub.teaching import Reading
 from spinehub.volume import Seed
 
@@ -58,6 +59,8 @@ class Session:
         Where the mask comes from: grown from the seeds, drawn by the U-Net around them, or a file.
     mask_file
         Path of the visitor's mask, where one was uploaded.
+    notes
+        What the visitor states in the report.
     with_images
         Whether the case bundle holds the images too; only where the visitor asked for it.
     teaching
@@ -81,6 +84,7 @@ class Session:
     linked: Linked | None = None
     mask_source: MaskSource = "growing"
     mask_file: str | None = None
+    notes: ReaderNotes = field(default_factory=ReaderNotes)
     with_images: bool = False
     teaching: int | None = None
     readings: tuple[Reading, ...] = ()

@@ -13,6 +13,7 @@ from spinehub.demo import panels
 from spinehub.demo.cases import LoadedCase
 from spinehub.demo.markup import element
 from spinehub.demo.reader_panel import hidden_result
+from spinehub.demo.report_card import notes_view
 from spinehub.demo.results import result_panel
 from spinehub.demo.scene import viewer_value
 from spinehub.demo.session import Session
@@ -67,6 +68,7 @@ def whole(case: LoadedCase, session: Session, value: ViewerValue, files: Mapping
         "proposals_panel": "",
         "reach": session.reach_mm,
         "privacy_panel": privacy(None),
+        **notes_view(session.notes),
     }
     return View(**parts)
 

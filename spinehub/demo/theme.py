@@ -9,6 +9,7 @@ __all__ = ["HEAD", "page_theme"]
 HEAD = (
     f'<link rel="stylesheet" href="gradio_api/file={STATIC}/page.css">'
     f'<link rel="stylesheet" href="gradio_api/file={STATIC}/reader.css">'
+    f'<link rel="stylesheet" href="gradio_api/file={STATIC}/forms.css">'
     '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">'
 )
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")

@@ -50,6 +50,13 @@ class View:
     figure_file: Any = KEEP
     json_file: Any = KEEP
     bundle_file: Any = KEEP
+    note_level: Any = KEEP
+    note_compartments: Any = KEEP
+    note_canal: Any = KEEP
+    note_bilsky: Any = KEEP
+    note_sins: Any = KEEP
+    note_impression: Any = KEEP
+    notes_said: Any = KEEP
     plain_group: Any = KEEP
     plain_image: Any = KEEP
     plain_slice: Any = KEEP

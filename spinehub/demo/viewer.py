@@ -28,6 +28,7 @@ _SCRIPTS = (
     "controls.js",
     "viewer.js",
     "tour.js",
+    "print.js",
 )
 _ON_LOAD = """
 const events = ['pick', 'unsupported', 'why'];

@@ -5,6 +5,7 @@ Figures live in :mod:`spinehub.render.figure`, which is imported where one is dr
 
 from spinehub.render.html import report_page
 from spinehub.render.planes import OUTLINE_RGB, PLANES, PlaneView, display_window, plane_letters, render_slice
+from spinehub.render.reader import replace_reader_block
 from spinehub.render.scene import Scene
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "display_window",
     "plane_letters",
     "render_slice",
+    "replace_reader_block",
     "report_page",
 ]

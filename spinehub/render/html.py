@@ -7,6 +7,7 @@ from typing import Any
 
 from spinehub.render import wording
 from spinehub.render.prose import findings_text, number, parameter_rows, technique_rows
+from spinehub.render.reader import reader_block
 from spinehub.render.style import STYLE
 
 __all__ = ["report_page"]
@@ -48,7 +49,7 @@ def report_page(
     sections = (
         _warnings(document["warnings"]),
         _section("Technique", _rows(technique_rows(document))),
-        _section("Findings", _paragraphs(findings_text(document)) + _pictures(pictures, has_arrival)),
+        _section("Findings", _findings(document) + _pictures(pictures, has_arrival)),
         _parameters(document, missing_maps or {}),
         _routes(document, pictures, explanations or {}),
         _section("Limitations", _list(_LIMITATIONS) + f'<p class="strong">{escape(wording.BIOPSY_SENTENCE)}</p>'),
@@ -73,6 +74,12 @@ def _section(title: str, body: str) -> str:
 
 def _paragraphs(texts: Iterable[str]) -> str:
     return "".join(f"<p>{escape(text)}</p>\n" for text in texts)
+
+
+def _findings(document: Mapping[str, Any]) -> str:
+    """What the reader states about the lesion, then what was measured; no form to fill in without a lesion."""
+    stated = reader_block(document.get("reader")) if document["lesion"] is not None else ""
+    return stated + _paragraphs(findings_text(document))
 
 
 def _list(texts: Iterable[str]) -> str:

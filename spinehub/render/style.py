@@ -22,6 +22,8 @@ table { width: 100%; border-collapse: collapse; }
 th, td { padding: 6px 12px 6px 0; text-align: left; vertical-align: top; border-bottom: 1px solid #eef1f4; }
 .facts th { width: 150px; font-weight: 600; color: #52606d; }
 .facts td { overflow-wrap: anywhere; }
+.reader th { width: 170px; }
+.blank { color: #52606d; font-style: italic; }
 .parameters th { width: 160px; }
 .parameters .value { width: 150px; font-weight: 600; white-space: nowrap; }
 .routes th:first-child { width: 190px; }
@@ -57,5 +59,6 @@ footer {
   main { max-width: none; padding: 0; }
   h2, h3 { break-after: avoid; }
   figure, tr, .warnings { break-inside: avoid; }
+  .blank { display: inline-block; width: 100%; height: 1.4em; color: transparent; border-bottom: 1px solid #b8c2cc; }
 }
 """

@@ -2,8 +2,9 @@
 
 from spinehub.report.deepest import deepest_voxel
 from spinehub.report.document import FORMAT, report_document, strict_json, versions
-from spinehub.report.files import OUTPUT_FILES, curve_rows, save_report
+from spinehub.report.files import OUTPUT_FILES, curve_rows, save_report, write_reader_notes
 from spinehub.report.measures import Measures, measure
+from spinehub.report.reader import BILSKY_GRADES, CANAL_STATES, COMPARTMENTS, SINS_RANGE, ReaderNotes
 from spinehub.report.records import (
     ROUTES,
     WARNING_CODES,
@@ -16,13 +17,18 @@ from spinehub.report.records import (
 )
 
 __all__ = [
+    "BILSKY_GRADES",
+    "CANAL_STATES",
+    "COMPARTMENTS",
     "FORMAT",
     "OUTPUT_FILES",
     "ROUTES",
+    "SINS_RANGE",
     "WARNING_CODES",
     "Decision",
     "Finding",
     "Measures",
+    "ReaderNotes",
     "Report",
     "ReportWarning",
     "RouteAnswer",
@@ -34,4 +40,5 @@ __all__ = [
     "save_report",
     "strict_json",
     "versions",
+    "write_reader_notes",
 ]

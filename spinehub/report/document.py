@@ -12,7 +12,7 @@ from spinehub.growing import Leak, Stability
 from spinehub.perfusion import Timing
 from spinehub.render.wording import DISCLAIMER
 from spinehub.report.records import Finding, Report, RouteAnswer
-from spinehub.series import DynamicSeries
+from spinehub.series import DynamicSeries, Protocol
 
 __all__ = ["FORMAT", "report_document", "strict_json", "versions"]
 
@@ -41,6 +41,7 @@ def report_document(report: Report) -> dict[str, Any]:
         },
         "routes": [_route(answer) for answer in report.routes],
         "warnings": [{"code": warning.code, "message": warning.message} for warning in report.warnings],
+        "reader": report.reader.to_dict(),
         "versions": versions(),
         "disclaimer": DISCLAIMER,
     }
@@ -92,6 +93,7 @@ def _input(report: Report) -> dict[str, Any]:
         "spacing_mm": image.grid.spacing_mm,
         "regime": report.timing.regime,
         "times_s": image.times_s if isinstance(image, DynamicSeries) else None,
+        "protocol": vars(image.protocol) if isinstance(image, DynamicSeries) else vars(Protocol()),
     }
 
 

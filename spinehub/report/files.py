@@ -9,13 +9,14 @@ from typing import Any
 
 from spinehub.errors import InvalidArgumentError
 from spinehub.io import write_map, write_mask
-from spinehub.render import report_page
+from spinehub.render import replace_reader_block, report_page
 from spinehub.render.wording import MAP_NAMES
 from spinehub.report.document import report_document, strict_json
+from spinehub.report.reader import ReaderNotes
 from spinehub.report.records import Finding, Report
 from spinehub.series import Curve, DynamicSeries
 
-__all__ = ["OUTPUT_FILES", "curve_rows", "save_report"]
+__all__ = ["OUTPUT_FILES", "curve_rows", "save_report", "write_reader_notes"]
 
 OUTPUT_FILES = ("report.json", "mask.nii.gz", "features.csv", "curve.csv", "figure.png", "report.html")
 MAPS_FOLDER = "maps"
@@ -51,6 +52,24 @@ def save_report(report: Report, folder: Path) -> Path:
     return folder
 
 
+def write_reader_notes(folder: Path, notes: ReaderNotes) -> None:
+    """Put what a reader states into the report.json and report.html of a folder, in place of what was stated there.
+
+    Parameters
+    ----------
+    folder
+        That :func:`save_report` wrote.
+    notes
+        What the reader states.
+    """
+    document = json.loads((folder / "report.json").read_text(encoding="utf-8")) | {"reader": notes.to_dict()}
+    page = replace_reader_block((folder / "report.html").read_text(encoding="utf-8"), document["reader"])
+    for name, text in (("report.json", _json_text(document)), ("report.html", page)):
+        part = folder / f".{name}.part"
+        part.write_text(text, encoding="utf-8")
+        part.replace(folder / name)
+
+
 def curve_rows(report: Report) -> Iterable[dict[str, Any]]:
     """Rows of curve.csv: one per frame, signal and enhancement of the lesion and of its hot spot.
 
@@ -76,8 +95,7 @@ def _curve_columns(region: str, curve: Curve | None, frame: int) -> dict[str, fl
 
 def _write_all(report: Report, folder: Path) -> None:
     document = report_document(report)
-    text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "report.json").write_text(_json_text(document), encoding="utf-8")
     _write_table(folder / "curve.csv", list(curve_rows(report)))
     if report.finding is not None:
         write_mask(report.finding.mask, folder / "mask.nii.gz")
@@ -87,6 +105,10 @@ def _write_all(report: Report, folder: Path) -> None:
     for name, parametric_map in (*report.maps.items(), *agreement.items()):
         write_map(parametric_map, folder / MAPS_FOLDER / f"{name}.nii.gz")
     _write_pictures(report, document, folder)
+
+
+def _json_text(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _feature_row(report: Report, finding: Finding) -> dict[str, Any]:

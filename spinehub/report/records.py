@@ -13,6 +13,7 @@ from spinehub.io import Source
 from spinehub.perfusion import HotSpot, Parameter, Timing
 from spinehub.render import Scene
 from spinehub.report.measures import Measures
+from spinehub.report.reader import ReaderNotes
 from spinehub.series import Curve, DynamicSeries, ParametricMap
 from spinehub.volume import Mask, Volume
 
@@ -133,6 +134,8 @@ class Report:
         File names and hashes; None for data that did not come from a file.
     stability
         How far the region agrees with itself, grown again from jittered seeds; None where that was not asked for.
+    reader
+        What the reader states and nothing here measures; empty as `analyse` returns it.
     """
 
     image: DynamicSeries | Volume
@@ -146,6 +149,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     source: Source | None = None
     stability: Stability | None = None
+    reader: ReaderNotes = field(default_factory=ReaderNotes)
 
     def __post_init__(self) -> None:
         if tuple(answer.name for answer in self.routes) != ROUTES:
