@@ -29,8 +29,16 @@ def test_texts_are_one_line_and_compartments_in_their_order() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"level": "x" * 41}, {"impression": "x" * 1201}, {"compartments": ("liver",)}, {"canal": "fine"}]
-    + [{"bilsky": "4"}, {"sins": 19}, {"sins": -1}, {"sins": 7.5}],
+    [
+        {"level": "x" * 41},
+        {"impression": "x" * 1201},
+        {"compartments": ("liver",)},
+        {"canal": "fine"},
+        {"bilsky": "4"},
+        {"sins": 19},
+        {"sins": -1},
+        {"sins": 7.5},
+    ],
 )
 def test_what_is_not_on_offer_is_refused(given: dict) -> None:
     with pytest.raises(InvalidArgumentError, match=next(iter(given))):
@@ -39,8 +47,14 @@ def test_what_is_not_on_offer_is_refused(given: dict) -> None:
 
 @pytest.mark.parametrize(
     ("score", "band"),
-    [(0, "stable"), (6, "stable"), (7, "potentially unstable"), (12, "potentially unstable"), (13, "unstable")]
-    + [(18, "unstable")],
+    [
+        (0, "stable"),
+        (6, "stable"),
+        (7, "potentially unstable"),
+        (12, "potentially unstable"),
+        (13, "unstable"),
+        (18, "unstable"),
+    ],
 )
 def test_sins_bands_are_those_of_fisher_2010(score: int, band: str) -> None:
     assert dict(reader_rows({"sins": score}))["SINS (0 to 18)"].startswith(f"{score} ({band}, ")
