@@ -73,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_analyse(verbs)
     _add_simulate(verbs)
     _add_train(verbs)
-    _add_evaluate(verbs)
+    words.add_evaluate(_verb(verbs, "evaluate", _evaluate, "score the routes on a cohort they were not trained on"))
     words.add_publish(
         _verb(verbs, "publish", _publish, "put a model folder, or the page itself, on the Hugging Face Hub")
     )
@@ -139,21 +139,6 @@ def _add_train(verbs: Any) -> None:
     parser.add_argument("--seed", default=0, type=words.whole, metavar="S", help="seed of everything random")
     parser.add_argument("--prepared", type=Path, metavar="DIR", help="keep prepared cases here, for several routes")
     parser.add_argument("--resume", action="store_true", help="go on from what is in DIR")
-
-
-def _add_evaluate(verbs: Any) -> None:
-    parser = _verb(verbs, "evaluate", _evaluate, "score the routes on a cohort they were not trained on")
-    parser.add_argument("--data", required=True, type=Path, metavar="COHORT", help="folder with cohort.csv")
-    parser.add_argument(
-        "--model", action="append", default=[], type=words.model, metavar="ROUTE=ID", help="as in analyse"
-    )
-    parser.add_argument(
-        "--stack", type=Path, metavar="FILE", help="stacked.json: its answers become a row of their own"
-    )
-    parser.add_argument("--regime", action="append", choices=("dynamic", "pre_post", "single"),
-                        help="judge only this one; repeatable")  # fmt: skip
-    parser.add_argument("--output", required=True, type=words.output, metavar="DIR", help="folder for the scores")
-    words.add_sources(parser)
 
 
 def _analyse(arguments: argparse.Namespace) -> None:
@@ -279,10 +264,19 @@ def _check_cohort(folder: Path) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from spinehub.evaluation import evaluate_cohort
+    if arguments.folds is None and arguments.minutes is not None:
+        arguments.complain("--minutes goes with --folds")
+    if arguments.folds is not None and (arguments.model or arguments.stack or arguments.embedding):
+        arguments.complain("--folds trains its own models: give no --model, --stack or --embedding with it")
+
+    from spinehub.evaluation import cross_validate, evaluate_cohort
 
     asked = {} if arguments.regime is None else {"regimes": arguments.regime}
-    evaluate_cohort(arguments.data, arguments.output, models=dict(arguments.model), stack=arguments.stack, **asked)
+    if arguments.folds is not None:
+        cross_validate(arguments.data, arguments.output, folds=arguments.folds, minutes=arguments.minutes, **asked)
+    else:
+        beside = {"stack": arguments.stack, "embeddings": dict(arguments.embedding)}
+        evaluate_cohort(arguments.data, arguments.output, models=dict(arguments.model), **beside, **asked)
     print(f"Written to {arguments.output}: scores of every route")
 
 

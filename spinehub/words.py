@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "ROUTES",
+    "add_evaluate",
     "add_models",
     "add_publish",
     "add_replay",
@@ -127,6 +128,26 @@ def add_simulate(parser: argparse.ArgumentParser) -> None:
                         help="write the ten teaching cases with what to see in each, instead of a cohort")  # fmt: skip
     parser.add_argument("--output", required=True, type=output, metavar="DIR",
                         help="folder for the cases; a cohort that was interrupted there is continued")  # fmt: skip
+
+
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    """Words of ``evaluate``."""
+    parser.add_argument("--data", required=True, type=Path, metavar="COHORT", help="folder with cohort.csv")
+    parser.add_argument("--model", action="append", default=[], type=model, metavar="ROUTE=ID", help="as in analyse")
+    parser.add_argument(
+        "--stack", type=Path, metavar="FILE", help="stacked.json: its answers become a row of their own"
+    )
+    parser.add_argument("--embedding", action="append", default=[], type=model, metavar="ROUTE=FILE",
+                        help="embed() + logistic regression of a network: a row of its own")  # fmt: skip
+    parser.add_argument("--regime", action="append", choices=("dynamic", "pre_post", "single"),
+                        help="judge only this one; repeatable")  # fmt: skip
+    parser.add_argument("--folds", type=count, metavar="N",
+                        help="train anew in N folds of patients in place of judging models")  # fmt: skip
+    parser.add_argument("--minutes", type=positive, metavar="M",
+                        help="with --folds: train the networks too, each in each fold for so long")  # fmt: skip
+    parser.add_argument("--output", required=True, type=output, metavar="DIR", help="folder for the scores")
+    add_sources(parser)
+    parser.set_defaults(complain=parser.error)
 
 
 def add_publish(parser: argparse.ArgumentParser) -> None:

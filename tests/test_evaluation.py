@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from spinehub.errors import InvalidArgumentError, ModelError
 from spinehub.evaluation import evaluate_cohort
 from spinehub.evaluation.figures import answer_figures, figure, mask_figures
 from spinehub.evaluation.judging import GROWING, Judgement, judge_case
-from spinehub.inputs import PreprocessingSpec
+from spinehub.inputs import PreprocessingSpec, mask_slices
 from spinehub.io import CohortRow, read_case, read_cohort, write_case, write_cohort_table
 from spinehub.metrics import auc
 from spinehub.models import LesionSegmenter, fit_calibration, from_pretrained
+from spinehub.models.embedding import EmbeddingModel, Line
+from spinehub.perfusion import assess_timing, compute_maps
 from spinehub.pipeline import analyse
+from spinehub.simulate import CaseRecipe, draw_recipe
 
 TINY: dict[str, Any] = {"encoder_name": "tu-resnet10t", "encoder_depth": 3, "decoder_channels": [16, 8, 8]}
 REGIMES = ("dynamic", "pre_post", "single")
@@ -86,6 +90,52 @@ def test_judging_gives_what_analyse_gives(cohort: Path, model: Path) -> None:
     assert row.probability == route.probabilities["primary_malignant"]
     assert (row.decision, row.reason) == (route.decision, route.reason)
     assert row.volume_ml == report.findings[0].measures.volume_ml
+
+
+def test_the_row_of_an_embedding_judges_what_embed_gives(cohort: Path, model: Path, tmp_path: Path) -> None:
+    network = from_pretrained(model)
+    row = read_cohort(cohort)[1]
+    case = read_case(row)
+    timing, mask = assess_timing(case.series), case.lesions[0].mask
+    stack = network.stack_of(case.series, mask, timing, compute_maps(case.series, timing))
+    activations = network.embed(stack, mask_slices(mask, stack))
+    line = Line(np.linspace(-1.0, 1.0, activations.size), activations - 0.1, np.ones(activations.size), 0.4)
+    beside = EmbeddingModel("unet", network.sha256, {"dynamic": line}, calibration(), {"cases": 20})
+    file = beside.save(tmp_path / "embedding-unet.safetensors")
+    rows = judge_case(
+        row, {"unet": str(model)}, 5, regimes=("dynamic", "single"), mask_sources=("truth_mask",),
+        embeddings={"unet": str(file)},
+    )  # fmt: skip
+    found = {(row.route, row.regime): row for row in rows}
+    expected = beside.predict(activations, "dynamic")
+    assert expected.probabilities is not None
+    share = expected.probabilities["primary_malignant"]
+    assert found["unet_embedding", "dynamic"].probability == pytest.approx(share, abs=1e-6)
+    assert found["unet_embedding", "dynamic"].overlap is None
+    assert "not fitted for the regime single" in str(found["unet_embedding", "single"].reason)
+    assert found["unet", "dynamic"].probability != found["unet_embedding", "dynamic"].probability
+    with pytest.raises(InvalidArgumentError, match="models must name inception_resnet"):
+        judge_case(row, {"unet": str(model)}, 5, embeddings={"inception_resnet": str(file)})
+
+
+def test_recipes_are_judged_without_files(model: Path, tmp_path: Path) -> None:
+    recipes = [swept(draw_recipe(4711, number)) for number in range(4)]
+    options: dict[str, Any] = {"workers": 1, "regimes": ("single",), "mask_sources": ("truth_mask",), "attach": False}
+    evaluations = evaluate_cohort(recipes, tmp_path / "out", {"unet": str(model)}, **options)
+    assert evaluations["unet"]["cohort"]["name"] == "matched"
+    assert evaluations["unet"]["cohort"]["seed"] == 4711
+    assert evaluations["unet"]["regimes"]["single"]["truth_mask"]["n"] == 4
+    with (tmp_path / "out" / "predictions.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [line["diagnosis"] for line in lines] == [recipe.diagnosis for recipe in recipes]
+    assert {line["level"] for line in lines} == {recipe.lesions[0].level for recipe in recipes}
+
+
+def swept(recipe: CaseRecipe) -> CaseRecipe:
+    """The same case in a field of view of few and coarse voxels, which renders at once."""
+    protocol = recipe.protocol
+    few = {"matrix": (48, 48, 10), "spacing_mm": (4.0, 4.0, protocol.spacing_mm[2])}
+    return replace(recipe, protocol=replace(protocol, **few))
 
 
 def test_a_cohort_end_to_end(cohort: Path, model: Path, tmp_path: Path) -> None:

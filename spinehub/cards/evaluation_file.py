@@ -14,7 +14,8 @@ one. SCORES holds the counts ``n`` and ``n_answered``, and a FIGURE for each nam
 a model that segments also for those in :data:`MASK_FIGURES`, all or none, so that pixel accuracy never stands without
 the empty mask's. :data:`MORE_ANSWER_FIGURES` and :data:`MORE_MASK_FIGURES` may stand beside them. A FIGURE is
 ``{"value": x, "low": x, "high": x}`` with a 95 % interval over patients; null where it is undefined. Objects of other
-names may stand beside those above: ``subgroups``, ``differences``, ``agreement``, ``decision_curve``.
+names may stand beside those above: ``subgroups``, ``differences``, ``agreement``, ``decision_curve``, and
+``cross_validation`` (``folds``, ``seed``) where each case was judged by a model of the other folds of one cohort.
 """
 
 import math
@@ -36,7 +37,16 @@ __all__ = [
 ]
 
 EVALUATION_FORMAT = "spinehub-evaluation/1"
-ROUTES = ("hotspot", "radiomics", "unet", "inception_resnet", "stacked")
+ROUTES = (
+    "hotspot",
+    "radiomics",
+    "unet",
+    "inception_resnet",
+    "stacked",
+    "unet_embedding",
+    "inception_resnet_embedding",
+)
+"""The four routes and the rows beside them."""
 REGIMES = ("dynamic", "pre_post", "single")
 MASK_SOURCES = ("end_to_end", "truth_mask")
 ANSWER_FIGURES = (
@@ -138,7 +148,7 @@ def _problems(evaluation: Mapping[str, Any]) -> Iterator[str]:
     for name in _TEXTS:
         if not isinstance(evaluation.get(name), str) or not evaluation[name]:
             yield f"{name} must be a text, got {evaluation.get(name)!r}"
-    yield from _cohort_problems(evaluation.get("cohort"))
+    yield from _cohort_problems(evaluation.get("cohort"), crossed="cross_validation" in evaluation)
     regimes = evaluation.get("regimes")
     if not isinstance(regimes, Mapping) or not regimes or not set(regimes) <= set(REGIMES):
         yield f"regimes must hold one or more of {REGIMES}"
@@ -153,14 +163,14 @@ def _problems(evaluation: Mapping[str, Any]) -> Iterator[str]:
         yield from _figures_problems(f"baselines.{name}", figures)
 
 
-def _cohort_problems(cohort: Any) -> Iterator[str]:
+def _cohort_problems(cohort: Any, *, crossed: bool) -> Iterator[str]:
     if not isinstance(cohort, Mapping) or not isinstance(cohort.get("name"), str):
         yield f"cohort must be an object with a name and {', '.join(_COUNTS)}"
         return
     for name in _COUNTS:
         if not _is_count(cohort.get(name)):
             yield f"cohort.{name} must be a whole number, got {cohort.get(name)!r}"
-    if cohort.get("seed") == cohort.get("training_seed"):
+    if not crossed and cohort.get("seed") == cohort.get("training_seed"):
         yield f"cohort.seed must differ from cohort.training_seed, both are {cohort.get('seed')!r}"
 
 

@@ -46,6 +46,11 @@ class RouteWords:
     stock: str
 
 
+_EMBEDDING = (
+    "One safetensors file: with `x` the activations, "
+    "`score = intercept + sum(coefficients * (x - mean) / scale)`; intercepts and calibration stand in its metadata."
+)
+
 ROUTE_WORDS = {
     "hotspot": RouteWords(
         "Two-parameter rule",
@@ -99,6 +104,23 @@ ROUTE_WORDS = {
         "tabular-classification",
         ("stacking",),
         "`config.json` holds the coefficients.",
+    ),
+    "unet_embedding": RouteWords(
+        "Activations of the U-Net + logistic regression",
+        "A ridge logistic regression on `embed()` of the U-Net: its deepest activations, averaged over the lesion's "
+        "slices.",
+        "spinehub",
+        "tabular-classification",
+        ("embedding", "logistic-regression"),
+        _EMBEDDING,
+    ),
+    "inception_resnet_embedding": RouteWords(
+        "Activations of Inception-ResNet-v2 + logistic regression",
+        "A ridge logistic regression on `embed()` of Inception-ResNet-v2: the input of its last layer.",
+        "spinehub",
+        "tabular-classification",
+        ("embedding", "logistic-regression"),
+        _EMBEDDING,
     ),
 }
 

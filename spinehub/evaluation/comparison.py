@@ -12,6 +12,7 @@ from spinehub.dataset import REGIMES
 from spinehub.evaluation.figures import figure
 from spinehub.evaluation.judging import GROWING, Judgement
 from spinehub.metrics import accuracy, auc, net_benefit, paired_difference
+from spinehub.report import ROUTES
 
 __all__ = ["agreement", "decision_curve", "differences", "subgroups", "worst_histology"]
 
@@ -121,7 +122,7 @@ def agreement(judgements: Sequence[Judgement]) -> dict[str, list[dict[str, Any]]
         leaning: dict[str, list[Judgement]] = defaultdict(list)
         for route, answers in _answers(judgements, regime).items():
             for case, row in answers.items():
-                if route != "stacked":
+                if route in ROUTES:
                     leaning[case].append(row)
         groups: dict[tuple[int, int], list[tuple[Judgement, bool]]] = defaultdict(list)
         for rows in leaning.values():

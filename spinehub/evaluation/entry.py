@@ -1,24 +1,17 @@
 """``evaluate_cohort``: score models on a cohort that no training ever saw."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spinehub.cards import EVALUATION_FORMAT, validate_evaluation
-from spinehub.cohort import check_cohort
+from spinehub.cards import validate_evaluation
 from spinehub.dataset import REGIMES
 from spinehub.errors import InvalidArgumentError
-from spinehub.evaluation.comparison import agreement, decision_curve, differences, subgroups, worst_histology
-from spinehub.evaluation.figures import answer_figures, mask_figures
-from spinehub.evaluation.floor import baselines, exact_posteriors
-from spinehub.evaluation.gallery import draw_gallery
-from spinehub.evaluation.judging import MASK_SOURCES, Judgement, MaskSource
-from spinehub.evaluation.pictures import draw_pictures
+from spinehub.evaluation.embedding import embedding_row, load_embeddings
+from spinehub.evaluation.judging import MASK_SOURCES, MaskSource
+from spinehub.evaluation.results import evaluations_of, write_results
 from spinehub.evaluation.running import judge_cohort, stacked_judgements
-from spinehub.evaluation.tables import write_failures, write_predictions, write_subgroups, write_summary
-from spinehub.evaluation.wording import write_text
-from spinehub.io import RECIPE_FILE, CohortRow, read_cohort, read_recipe
+from spinehub.evaluation.sources import Cohort, origin_of, rows_of
 from spinehub.models import WeightsNotInstalledError, write_evaluation
 from spinehub.models.stacked import StackedModel
 from spinehub.pipeline import DEFAULT_MODELS
@@ -27,17 +20,16 @@ from spinehub.series import Regime
 
 __all__ = ["evaluate_cohort"]
 
-_NAMED = 5
-_UNKNOWN = "unknown"
 _Progress = Callable[[float, str], None]
 
 
 def evaluate_cohort(
-    cohort_folder: str | Path,
+    cohort: Cohort,
     output: str | Path,
     models: Mapping[str, str] | None = None,
     *,
     stack: str | Path | None = None,
+    embeddings: Mapping[str, str | Path] | None = None,
     regimes: Sequence[Regime] = REGIMES,
     mask_sources: Sequence[MaskSource] = MASK_SOURCES,
     workers: int = 2,
@@ -51,8 +43,9 @@ def evaluate_cohort(
 
     Parameters
     ----------
-    cohort_folder
-        Folder with ``cohort.csv``; its cases must not have been trained on.
+    cohort
+        Folder with ``cohort.csv``, or recipes, which are rendered when they are judged; no case of it may have been
+        trained on.
     output
         Gets ``<route>/evaluation.json``, ``summary.md``, ``subgroups.md``, ``reporting.md``, ``predictions.csv``,
         ``failures.csv``, pictures, and ``judged/`` with what was said about each case.
@@ -60,6 +53,8 @@ def evaluate_cohort(
         Route to embedded name, folder or Hub id; None or empty: the weights that come with spinehub.
     stack
         File of a stacked model; its answers become a row of their own.
+    embeddings
+        Network's route to its file of :func:`spinehub.training.train_embedding`; each becomes a row of its own.
     regimes, mask_sources
         Which to judge; fewer cost less.
     workers
@@ -82,34 +77,35 @@ def evaluate_cohort(
     InvalidArgumentError
         If the cohort has problems (they are named), holds training cases, or no model is installed.
     """
-    rows = read_cohort(cohort_folder)
-    problems = check_cohort(rows)
-    if problems:
-        more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
-        raise InvalidArgumentError(f"the cohort cannot be judged: {'; '.join(problems[:_NAMED])}{more}")
+    rows = rows_of(cohort)
     loaded = _load(dict(models or DEFAULT_MODELS))
-    origin = _origin(rows)
-    for route, (_, model) in loaded.items():
+    origin = origin_of(rows)
+    files = {route: str(path) for route, path in (embeddings or {}).items()}
+    beside = load_embeddings(files, {route: model for route, (_, model) in loaded.items()})
+    for route, model in [*((route, model) for route, (_, model) in loaded.items()), *beside.items()]:
         _require_unseen(route, model, origin)
     output = Path(output)
     judgements = judge_cohort(
         rows,
         {route: given for route, (given, _) in loaded.items()},
-        {route: model.sha256 for route, (_, model) in loaded.items()},
+        {route: model.sha256 for route, (_, model) in loaded.items()}
+        | {embedding_row(route): model.sha256 for route, model in beside.items()},
         output / "judged",
         seed=seed,
         workers=workers,
         regimes=regimes,
         mask_sources=mask_sources,
+        embeddings=files,
         progress=progress,
     )
     judged: dict[str, Any] = {route: model for route, (_, model) in loaded.items()}
+    judged |= {embedding_row(route): model for route, model in beside.items()}
     if stack is not None:
         judged["stacked"] = StackedModel.load(stack)
         _require_unseen("stacked", judged["stacked"], origin)
         judgements += stacked_judgements(judgements, judged["stacked"])
-    evaluations = _evaluations(judged, judgements, rows, origin, seed)
-    _write(evaluations, judgements, rows, output, seed)
+    evaluations = evaluations_of(judged, judgements, rows, origin, seed)
+    write_results(evaluations, judgements, rows, output, seed)
     if origin:
         for route, evaluation in evaluations.items():
             validate_evaluation(evaluation)
@@ -117,22 +113,6 @@ def evaluate_cohort(
             if attach and given and given not in DEFAULT_MODELS.values() and Path(given).is_dir():
                 write_evaluation(given, evaluation)
     return evaluations
-
-
-def _write(
-    evaluations: Mapping[str, Any], judgements: Sequence[Judgement], rows: Sequence[CohortRow], output: Path, seed: int
-) -> None:
-    write_predictions(judgements, output / "predictions.csv")
-    write_failures(judgements, output / "failures.csv")
-    for route, evaluation in evaluations.items():
-        (output / route).mkdir(exist_ok=True)
-        text = json.dumps(evaluation, indent=2, allow_nan=False) + "\n"
-        (output / route / "evaluation.json").write_text(text, encoding="utf-8")
-    write_summary(evaluations, output / "summary.md")
-    write_subgroups(evaluations, output / "subgroups.md")
-    write_text(evaluations, output / "reporting.md")
-    draw_pictures(judgements, output)
-    draw_gallery(judgements, rows, seed, output / "failures.png")
 
 
 def _load(models: dict[str, str]) -> dict[str, tuple[str, Any]]:
@@ -149,15 +129,6 @@ def _load(models: dict[str, str]) -> dict[str, tuple[str, Any]]:
     return loaded
 
 
-def _origin(rows: Sequence[CohortRow]) -> dict[str, Any]:
-    """Seed, name and simulator version of a simulated cohort; empty for measured cases."""
-    recipes = [read_recipe(row.series.with_name(RECIPE_FILE)) for row in rows]
-    known = [recipe for recipe in recipes if recipe is not None]
-    if len(known) < len(rows):
-        return {}
-    return {name: sorted({recipe.get(name) for recipe in known}) for name in ("seed", "cohort", "version")}
-
-
 def _require_unseen(route: str, model: Any, origin: Mapping[str, Any]) -> None:
     trained = (model.training.get("simulated") or {}).get("seed") or []
     shared = sorted(set(trained) & set(origin.get("seed", [])))
@@ -166,65 +137,3 @@ def _require_unseen(route: str, model: Any, origin: Mapping[str, Any]) -> None:
             f"the cohort must hold cases the {route} model was not trained on, but both were simulated from seed "
             f"{shared[0]}; simulate another one"
         )
-
-
-def _evaluations(
-    models: Mapping[str, Any],
-    judgements: Sequence[Judgement],
-    rows: Sequence[CohortRow],
-    origin: Mapping[str, Any],
-    seed: int,
-) -> dict[str, dict[str, Any]]:
-    posterior = exact_posteriors(rows)
-    shared = {
-        "baselines": baselines(judgements, rows, posterior),
-        "differences": differences(judgements),
-        "agreement": agreement(judgements),
-    }
-    return {
-        route: _head(route, model, rows, origin, seed)
-        | _scores(route, model, judgements, posterior)
-        | shared
-        | {"training": {name: value for name, value in model.training.items() if name != "acquisition"}}
-        for route, model in models.items()
-    }
-
-
-def _head(route: str, model: Any, rows: Sequence[CohortRow], origin: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    trained = (model.training.get("simulated") or {}).get("seed") or []
-    return {
-        "format": EVALUATION_FORMAT,
-        "model": model.model_id,
-        "sha256": model.sha256,
-        "route": route,
-        "simulated": bool(origin),
-        "simulator_version": ", ".join(origin.get("version", [_UNKNOWN])),
-        "command": f"spinehub evaluate --data COHORT --model {route}={model.model_id} --output OUTPUT",
-        "cohort": {
-            "name": ", ".join(origin.get("cohort", [_UNKNOWN])),
-            "seed": origin["seed"][0] if origin else 0,
-            "cases": len(rows),
-            "training_seed": trained[0] if trained else 0,
-            "training_cases": int(model.training.get("cases", 0)),
-            "click_seed": seed,
-        },
-    }
-
-
-def _scores(
-    route: str, model: Any, judgements: Sequence[Judgement], posterior: Mapping[str, float] | None
-) -> dict[str, Any]:
-    """Figures per regime and mask source; subgroups and decision curve of what a user gets, end to end."""
-    scores: dict[str, dict[str, Any]] = {"regimes": {}, "subgroups": {}, "worst_histology": {}, "decision_curve": {}}
-    for regime in REGIMES:
-        for source in MASK_SOURCES:
-            own = [j for j in judgements if (j.route, j.regime, j.mask_source) == (route, regime, source)]
-            if not any(judgement.probability is not None for judgement in own):
-                continue
-            figures = answer_figures(own, model.calibration, posterior) | mask_figures(own)
-            scores["regimes"].setdefault(regime, {})[source] = figures
-            if source == "end_to_end":
-                scores["subgroups"][regime] = subgroups(own)
-                scores["worst_histology"][regime] = worst_histology(scores["subgroups"][regime])
-                scores["decision_curve"][regime] = decision_curve(own)
-    return scores

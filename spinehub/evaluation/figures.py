@@ -46,7 +46,9 @@ def figure(
 
 
 def answer_figures(
-    rows: Sequence[Judgement], calibration: Calibration | None, posterior: Mapping[str, float] | None = None
+    rows: Sequence[Judgement],
+    calibration: Calibration | Mapping[str, Calibration] | None,
+    posterior: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Figures of the answers of one route in one regime.
 
@@ -55,7 +57,7 @@ def answer_figures(
     rows
         All cases, also those without an answer.
     calibration
-        Of the model: which classes stay possible.
+        Of the model: which classes stay possible; by ``case_id`` where each case was judged by another model.
     posterior
         Exact probability of ``primary_malignant`` of each simulated case by ``case_id``; None where there is none.
 
@@ -138,15 +140,18 @@ def efficiency(truth: NDArray[Any], share: NDArray[Any], posterior: NDArray[Any]
 _UNDEFINED: Mapping[str, None] = {"value": None, "low": None, "high": None}
 
 
-def _possible(rows: Sequence[Judgement], calibration: Calibration | None) -> NDArray[np.bool_]:
+def _possible(
+    rows: Sequence[Judgement], calibration: Calibration | Mapping[str, Calibration] | None
+) -> NDArray[np.bool_]:
     """``(n, 2)``: which classes stay possible."""
     sets = np.zeros((len(rows), 2), dtype=bool)
     for place, row in enumerate(rows):
         regime: Regime = row.regime
-        if calibration is None or row.probability is None or regime not in calibration.regimes:
+        own = calibration[row.case_id] if isinstance(calibration, Mapping) else calibration
+        if own is None or row.probability is None or regime not in own.regimes:
             sets[place] = True
             continue
-        for diagnosis in calibration.possible(row.probability, regime):
+        for diagnosis in own.possible(row.probability, regime):
             sets[place, int(diagnosis == "primary_malignant")] = True
     return sets
 

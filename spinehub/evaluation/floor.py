@@ -10,7 +10,8 @@ from spinehub.cohort import exact_posterior
 from spinehub.errors import InvalidArgumentError
 from spinehub.evaluation.figures import figure, mask_figures
 from spinehub.evaluation.judging import GROWING, Judgement
-from spinehub.io import RECIPE_FILE, CohortRow, read_recipe
+from spinehub.evaluation.sources import recipe_of
+from spinehub.io import CohortRow
 from spinehub.metrics import auc
 
 __all__ = ["CEILING", "baselines", "exact_posteriors"]
@@ -29,7 +30,7 @@ def exact_posteriors(rows: Sequence[CohortRow]) -> dict[str, float] | None:
     found = {}
     for row in rows:
         try:
-            found[row.case_id] = exact_posterior(read_recipe(row.series.with_name(RECIPE_FILE)) or {})
+            found[row.case_id] = exact_posterior(recipe_of(row) or {})
         except InvalidArgumentError:
             return None
     return found

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from spinehub.dataset import REGIMES
 from spinehub.evaluation.judging import GROWING, Judgement, shown_case
+from spinehub.evaluation.sources import case_of
 from spinehub.growing import grow
-from spinehub.io import CohortRow, read_case
+from spinehub.io import CohortRow
 from spinehub.perfusion import assess_timing
 from spinehub.render.planes import PlaneView, display_window
 from spinehub.series import DynamicSeries
@@ -75,7 +76,7 @@ def _worst(judgements: Sequence[Judgement]) -> list[tuple[Judgement, str]]:
 
 
 def _draw_case(panel: Any, row: CohortRow, judgement: Judgement, seed: int) -> None:
-    case = read_case(row)
+    case = case_of(row)
     image, click = shown_case(case, judgement.regime, seed, assess_timing(case.series))
     growth = grow(image, [click])
     truth, found = case.lesions[0].mask, growth.mask(growth.suggested_tolerance)

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isfinite, nan
 from typing import Any, Literal, Self, TypeAlias
 
@@ -13,10 +13,12 @@ from scipy import ndimage
 from spinehub.case import DIAGNOSES, Case
 from spinehub.dataset import REGIMES, simulated_click
 from spinehub.errors import InvalidArgumentError
+from spinehub.evaluation.embedding import EmbeddedRoutes, embedding_row, load_embeddings
+from spinehub.evaluation.sources import case_of
 from spinehub.features import feature_maps
 from spinehub.growing import grow
 from spinehub.inputs import PreprocessingSpec, crop_box, reduce_regime
-from spinehub.io import CohortRow, read_case
+from spinehub.io import CohortRow
 from spinehub.metrics import (
     confusion_matrix,
     dice,
@@ -57,7 +59,8 @@ class Judgement:
     regime, mask_source
         How it was shown: with one simulated click and the automatic tolerance, or with the true mask.
     route
-        One of the four, or ``"growing"`` for the grown region.
+        One of the four, ``"<network>_embedding"`` for the regression beside a network, or ``"growing"`` for the grown
+        region.
     probability
         Of ``primary_malignant``; None without an answer.
     decision, reason
@@ -114,6 +117,7 @@ def judge_case(
     *,
     regimes: Sequence[Regime] = REGIMES,
     mask_sources: Sequence[MaskSource] = MASK_SOURCES,
+    embeddings: Mapping[str, str] | None = None,
 ) -> list[Judgement]:
     """Judge one case of a cohort, with the steps of :func:`spinehub.pipeline.analyse`.
 
@@ -123,25 +127,29 @@ def judge_case(
     Parameters
     ----------
     row
-        Of the cohort's table.
+        Of the cohort's table, or with a recipe to be rendered.
     models
         Route to model or its id, as :func:`spinehub.pipeline.analyse` takes them.
     seed
         Of the click and of the frames that stay when inputs are hidden.
     regimes, mask_sources
         Which to judge.
+    embeddings
+        Network's route to the file of its embedding, which gets a row of its own.
 
     Raises
     ------
     InvalidArgumentError
         If the case has no index lesion.
     """
-    case = read_case(row)
+    case = case_of(row)
     if not case.lesions:
         raise InvalidArgumentError(f"case {case.case_id} has no lesion mask, so nothing can be judged; draw one")
     full = assess_timing(case.series)
     truth = case.lesions[0].mask
-    needed = _maps_needed(models)
+    networks: Any = {name: load_model(name, models[name]) for name in _NETWORKS & set(models)}
+    asked = EmbeddedRoutes({**models, **networks}, load_embeddings(embeddings or {}, networks))
+    needed = _maps_needed(asked.models)
     judgements: list[Judgement] = []
     for regime in regimes:
         if regime == "dynamic" and full.regime != "dynamic":
@@ -153,8 +161,8 @@ def judge_case(
             growth = grow(image, [click]) if source == "end_to_end" else None
             region = truth if growth is None else growth.mask(growth.suggested_tolerance)
             finding = measure_lesion(image, region, timing, maps, features="radiomics" in models)
-            answers = answer_routes(RouteContext(image, timing, maps, finding, growth), models)
-            judgements += _judgements(case, regime, source, region, answers.routes, set(models))
+            answers = answer_routes(RouteContext(image, timing, maps, finding, growth), asked.models)
+            judgements += _judgements(case, regime, source, region, answers.routes, asked)
     return judgements
 
 
@@ -162,7 +170,7 @@ def _maps_needed(models: Mapping[str, Any]) -> set[str]:
     """Names of the maps that the models asked for look at; those of the features where radiomics is one of them."""
     needed = set(feature_maps()) if "radiomics" in models else set()
     for name in _NETWORKS & set(models):
-        needed |= set(load_model(name, models[name]).spec.maps)
+        needed |= set(models[name].spec.maps)
     return needed
 
 
@@ -186,16 +194,19 @@ def shown_case(case: Case, regime: Regime, seed: int, full: Timing) -> tuple[Dyn
 
 
 def _judgements(
-    case: Case, regime: Regime, source: MaskSource, marked: Mask, answers: Sequence[RouteAnswer], asked: set[str]
+    case: Case, regime: Regime, source: MaskSource, marked: Mask, answers: Sequence[RouteAnswer], asked: EmbeddedRoutes
 ) -> list[Judgement]:
     truth = case.lesions[0].mask
     # The same crop for everything that is scored, so that figures can be compared.
     box = crop_box(truth.grid, PreprocessingSpec(), marked.centroid_mm)
     rows = []
     for answer in answers:
-        if answer.name in asked:
+        if answer.name in asked.models:
             classes = _own_classes(answer, marked) if answer.name == "unet" else None
             rows.append(_row(case, regime, source, answer, classes, box))
+        if answer.name in asked.embeddings:
+            beside = _row(case, regime, source, asked.answer(answer, regime), None, box)
+            rows.append(replace(beside, route=embedding_row(answer.name)))
     if source == "end_to_end":
         rows.append(_row(case, regime, source, None, marked.voxels.astype(np.uint8), box))
     return rows

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from spinehub._version import __version__
-from spinehub.evaluation.judging import GROWING, Judgement, MaskSource, judge_case
+from spinehub.evaluation.judging import Judgement, MaskSource, judge_case
+from spinehub.evaluation.sources import stamp_of
 from spinehub.io import CohortRow
 from spinehub.models.stacked import StackedModel
+from spinehub.report import ROUTES
 from spinehub.series import Regime
 
 __all__ = ["judge_cohort", "stacked_judgements"]
@@ -31,6 +33,7 @@ def judge_cohort(
     workers: int,
     regimes: Sequence[Regime],
     mask_sources: Sequence[MaskSource],
+    embeddings: Mapping[str, str] | None = None,
     progress: _Progress | None = None,
 ) -> list[Judgement]:
     """Judge every case, in the order of the table.
@@ -45,6 +48,8 @@ def judge_cohort(
         Gets one file per case; those of the same models and options are read, not judged again.
     seed, regimes, mask_sources
         As :func:`spinehub.evaluation.judging.judge_case`.
+    embeddings
+        Network's route to the file of its embedding; `hashes` holds that of the file too.
     workers
         Processes.
     progress
@@ -56,7 +61,7 @@ def judge_cohort(
     about = [_VERSION, __version__, dict(hashes), seed, list(regimes), list(mask_sources)]
     known = {row.case_id: _kept(row, folder, _key(about, row)) for row in rows}
     missing = [row for row in rows if known[row.case_id] is None]
-    arguments = (dict(models), seed, tuple(regimes), tuple(mask_sources))
+    arguments = (dict(models), seed, tuple(regimes), tuple(mask_sources), dict(embeddings or {}))
     done: Any = _judged(missing, arguments, workers)
     if progress is None:
         done = tqdm(done, total=len(missing), desc="evaluating", unit="case", disable=None)
@@ -84,9 +89,14 @@ def _judged(
 
 
 def _judge(
-    row: CohortRow, models: Mapping[str, str], seed: int, regimes: Sequence[Regime], sources: Sequence[MaskSource]
+    row: CohortRow,
+    models: Mapping[str, str],
+    seed: int,
+    regimes: Sequence[Regime],
+    sources: Sequence[MaskSource],
+    embeddings: Mapping[str, str],
 ) -> list[Judgement]:
-    return judge_case(row, models, seed, regimes=regimes, mask_sources=sources)
+    return judge_case(row, models, seed, regimes=regimes, mask_sources=sources, embeddings=embeddings)
 
 
 def _one_thread() -> None:
@@ -99,10 +109,8 @@ def _one_thread() -> None:
 
 
 def _key(about: Sequence[Any], row: CohortRow) -> str:
-    """Changes when the models, the options or the case's files do."""
-    files = [path for path in (row.series, row.lesion_mask) if path is not None]
-    stamps = [[path.stat().st_size, path.stat().st_mtime_ns] for path in files]
-    return hashlib.sha256(json.dumps([*about, stamps], sort_keys=True).encode()).hexdigest()[:16]
+    """Changes when the models, the options or the case do."""
+    return hashlib.sha256(json.dumps([*about, stamp_of(row)], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _kept(row: CohortRow, folder: Path, key: str) -> list[Judgement] | None:
@@ -119,7 +127,7 @@ def stacked_judgements(judgements: Sequence[Judgement], stack: StackedModel) -> 
     """What the stacked model makes of the routes' answers: one row per case, regime and mask source."""
     groups: dict[tuple[str, str, str], list[Judgement]] = {}
     for row in judgements:
-        if row.route != GROWING and row.regime in stack.weights:
+        if row.route in ROUTES and row.regime in stack.weights:
             groups.setdefault((row.case_id, row.regime, row.mask_source), []).append(row)
     stacked = []
     for rows in groups.values():

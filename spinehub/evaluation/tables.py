@@ -90,7 +90,9 @@ def write_summary(evaluations: Mapping[str, Mapping[str, Any]], path: Path) -> N
             for source, scores in sources.items():
                 cells = [_cell(scores.get(name)) for name in _SHOWN]
                 counts = f"{scores['n_answered']} of {scores['n']}"
-                lines.append(f"| {route} | {regime} | {source} | {counts} | {' | '.join(cells)} |")
+                lines.append(
+                    f"| {_row_name(route, evaluation)} | {regime} | {source} | {counts} | {' | '.join(cells)} |"
+                )
     first = next(iter(evaluations.values()))
     lines += ["", "Beside them, on the same cases:", "", "| what | AUC | Dice | pixel accuracy |", "|---|---|---|---|"]
     for name, figures in first["baselines"].items():
@@ -119,11 +121,17 @@ def write_subgroups(evaluations: Mapping[str, Mapping[str, Any]], path: Path) ->
             for kind, groups in kinds.items():
                 for name, figures in groups.items():
                     worst = kind == "histology" and name == evaluation["worst_histology"][regime]
-                    cells = [route, regime, kind, f"{name} (worst)" if worst else name]
+                    cells = [_row_name(route, evaluation), regime, kind, f"{name} (worst)" if worst else name]
                     cells += [f"{figures['n_answered']} of {figures['n']}"]
                     cells += [_cell(figures["accuracy"]), _cell(figures["auc"])]
                     lines.append(f"| {' | '.join(cells)} |")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _row_name(route: str, evaluation: Mapping[str, Any]) -> str:
+    """Name of a row; it says so where no single model stands behind it."""
+    crossed = evaluation.get("cross_validation")
+    return route if crossed is None else f"{route} ({crossed['folds']}-fold cross-validation)"
 
 
 def _cell(figure: Mapping[str, float | None] | None) -> str:

@@ -89,10 +89,23 @@ def _methods(evaluation: Mapping[str, Any]) -> list[str]:
         "True mask: the reference mask itself. Each case was also shown with less (one frame before and one after "
         "contrast without times; one frame alone), since users have such scans.",
         "### Partitions (CLEAR: data split; CLAIM: partitions; TRIPOD+AI: sample size)",
-        f"Training: {cohort['training_cases']} other cases"
-        + (f" (seed {cohort['training_seed']})" if evaluation["simulated"] else "")
-        + ". No case, patient or seed was shared with them; thresholds and calibration came from the training cases.",
+        _partitions(evaluation),
     ]
+
+
+def _partitions(evaluation: Mapping[str, Any]) -> str:
+    cohort, crossed = evaluation["cohort"], evaluation.get("cross_validation")
+    if crossed is not None:
+        return (
+            f"{crossed['folds']}-fold cross-validation by patient: each case was judged by a model that was fitted and "
+            f"calibrated on the other folds of the same cohort (at least {cohort['training_cases']} cases), so no "
+            "patient was on both sides. The figures describe the procedure, not one model."
+        )
+    seed = f" (seed {cohort['training_seed']})" if evaluation["simulated"] else ""
+    return (
+        f"Training: {cohort['training_cases']} other cases{seed}. No case, patient or seed was shared with them; "
+        "thresholds and calibration came from the training cases."
+    )
 
 
 def _training(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -12,9 +12,9 @@ FOLDS = 5
 
 
 def patient_folds(
-    labels: ArrayLike, groups: Sequence[Hashable] | NDArray[Any], seed: int
+    labels: ArrayLike, groups: Sequence[Hashable] | NDArray[Any], seed: int, folds: int = FOLDS
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Five pairs of (all other cases, cases of the fold): shuffled, balanced by class, whole patients.
+    """Pairs of (all other cases, cases of the fold): shuffled, balanced by class, whole patients.
 
     Parameters
     ----------
@@ -24,8 +24,10 @@ def patient_folds(
         ``(n,)`` patient of each case.
     seed
         Same seed, same folds.
+    folds
+        How many.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     return list(splitter.split(np.asarray(labels), np.asarray(labels), np.asarray(groups)))
