@@ -94,11 +94,16 @@ class FakeRadiomics(FakeModel):
 
 
 class FakeNetwork(FakeModel):
+    share = 0.8
+    least_lesion_share = 0.1
+
     def predict(self, image, mask, *, timing, maps):
         softmax = np.zeros((1, 3, 2, 2), np.float32)
         softmax[:, 0], softmax[:, 1], softmax[:, 2] = 0.2, 0.6, 0.2
         stack = SimpleNamespace(to_grid=lambda values, grid: np.full(grid.shape, values.max(), np.float32))
-        return SimpleNamespace(answer=self.says, unusual=self.strange, stack=stack, softmax=softmax, lesion_share=0.8)
+        return SimpleNamespace(
+            answer=self.says, unusual=self.strange, stack=stack, softmax=softmax, lesion_share=self.share
+        )
 
 
 def models(**changed) -> dict:
@@ -237,6 +242,25 @@ def test_undecided_says_why_and_unavailable_keeps_its_reason():
     assert "possible" in hotspot.reason
     assert unet.decision == "not_available"
     assert unet.reason == "The U-Net sees no lesion here."
+
+
+def test_where_the_unet_sees_no_lesion_no_route_answers():
+    """A rule or a regression judges any tissue; delete the lesion, and they must not."""
+    blind = FakeNetwork(says=Said(None, "not_available", "the U-Net sees no lesion here: 5 %"))
+    blind.share = 0.05
+    answers = answer_routes(context(), models(unet=blind))
+    assert all(route.decision == "not_available" for route in answers.routes)
+    assert all(route.probabilities is None for route in answers.routes)
+    hotspot, radiomics, unet, inception = answers.routes
+    assert unet.reason == "The U-Net sees no lesion here: 5 %."
+    for route in (hotspot, radiomics, inception):
+        assert route.reason.startswith("no_lesion_seen: The U-Net calls too little of the marked region lesion")
+    assert answer_routes(context(), {"hotspot": FakeRule()}).routes[0].probabilities is not None
+    doubtful = FakeNetwork()  # it would answer by its own limit, but most of the region is no lesion to it
+    doubtful.share = 0.2
+    answers = answer_routes(context(), models(unet=doubtful))
+    assert all(route.probabilities is None for route in answers.routes)
+    assert answers.routes[2].explanation["lesion_share"] == 0.2
 
 
 def test_routes_without_a_model():

@@ -18,10 +18,24 @@ from spinehub.routes.pool import DEFAULT_MODELS, load_model
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Volume
 
-__all__ = ["ENHANCEMENT_FLOOR_PERCENT", "RouteAnswers", "RouteContext", "answer_routes", "lesion_enhances"]
+__all__ = [
+    "ENHANCEMENT_FLOOR_PERCENT",
+    "LEAST_LESION_SHARE",
+    "RouteAnswers",
+    "RouteContext",
+    "answer_routes",
+    "lesion_enhances",
+]
 
 ENHANCEMENT_FLOOR_PERCENT = 20.0
 """A lesion too small for a hot spot counts as enhancing where its mean curve rises by this much."""
+LEAST_LESION_SHARE = 0.3
+"""Of the marked region the U-Net must call so much lesion, or no route answers. Assumed; benchmarks/model_checks.md
+says how many lesions and how many places without one pass."""
+_UNSEEN = (
+    "no_lesion_seen: the U-Net calls too little of the marked region lesion, so no method may judge it; correct "
+    "the region"
+)
 _LESION_PIXEL = 0.5
 """Voxels of the class map: where the U-Net calls lesion at least this probable."""
 
@@ -54,6 +68,7 @@ class _Said:
     reason: str | None
     unusual: tuple[str, ...] = ()
     explanation: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    sees_lesion: bool = True
 
     @classmethod
     def of(cls, answer: Any, **more: Any) -> "_Said":
@@ -63,7 +78,8 @@ class _Said:
 def answer_routes(context: RouteContext, models: Mapping[str, Any] | None = None) -> RouteAnswers:
     """Ask the four routes.
 
-    No route gives a probability where nothing is marked or the lesion does not enhance. Where the image is unlike the
+    No route gives a probability where nothing is marked, the lesion does not enhance, or the U-Net, asked too, sees no
+    lesion in the marked region: a rule or a regression would judge any tissue. Where the image is unlike the
     training cases the probabilities stay, but nothing is decided, and the reasons are named.
 
     Parameters
@@ -88,7 +104,7 @@ def answer_routes(context: RouteContext, models: Mapping[str, Any] | None = None
             _load(name, models, loaded, missing)
     ranges = merge_ranges(getattr(model, "training", None) for model in loaded.values())
     unusual = unusual_acquisition(context.image, context.timing, ranges)
-    said = {name: _ASK[name](context, model) for name, model in loaded.items()}
+    said = _silenced({name: _ASK[name](context, model) for name, model in loaded.items()})
     routes = []
     for name in ROUTES:
         if name in said:
@@ -118,6 +134,18 @@ def _blocked(context: RouteContext) -> str | None:
     if lesion_enhances(context) is False:
         return "no_enhancing_lesion: The marked region does not take up contrast, so no method may judge it."
     return None
+
+
+def _silenced(said: Mapping[str, _Said]) -> dict[str, _Said]:
+    """The same answers, or none where the one route that looks for lesions found none."""
+    if all(one.sees_lesion for one in said.values()):
+        return dict(said)
+    return {
+        name: one
+        if one.probabilities is None and not one.sees_lesion
+        else replace(one, probabilities=None, decision="not_available", reason=_UNSEEN, unusual=())
+        for name, one in said.items()
+    }
 
 
 def _load(name: RouteName, models: Mapping[str, Any], loaded: dict[str, Any], missing: dict[str, str]) -> None:
@@ -226,13 +254,15 @@ def _ask_network(context: RouteContext, network: Any) -> _Said:
     if context.finding is None:
         return _Said(None, "not_available", "missing_input: no lesion is marked")
     result = network.predict(context.image, context.finding.mask, timing=context.timing, maps=context.maps)
+    share = result.lesion_share
+    seen = share is None or share >= max(LEAST_LESION_SHARE, getattr(network, "least_lesion_share", 0.0))
     explanation: dict[str, Any] = {}
     if result.softmax is not None:
         class_map = _class_map(result.softmax, result.stack, context)
-        explanation["lesion_share"] = result.lesion_share
+        explanation["lesion_share"] = share
         if np.isfinite(class_map).any():
             explanation["class_map"] = class_map
-    return _Said.of(result.answer, unusual=tuple(result.unusual), explanation=explanation)
+    return _Said.of(result.answer, unusual=tuple(result.unusual), explanation=explanation, sees_lesion=seen)
 
 
 def _class_map(softmax: NDArray[np.float32], stack: Any, context: RouteContext) -> NDArray[np.float32]:
