@@ -1,0 +1,228 @@
+"""The table of the source on sealed simulated patients: every route, per regime, beside published figures and floors.
+
+    python benchmarks/sealed_table.py --work runs/sealed --model unet=runs/unet-dce ... [--stack FILE]
+        [--embedding unet=FILE] [--cases 1000] [--priors 0]
+
+Draws the `matched` cohort, `as-published` and the second world from seeds that nothing else uses, judges every route on
+them and writes ``sealed_table.md`` into `--work`. Cases are rendered when they are judged and never written. What was
+judged is kept, so an interrupted run goes on; the same call with more cases adds to a smaller one. On `matched` every
+regime is judged end to end and with the true mask, elsewhere end to end alone. `--priors N` adds N cases under each of
+the five kinetic priors (dynamic series, end to end). Without --model: the weights that come with spinehub.
+"""
+
+import argparse
+import csv
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinehub.cohort.worlds import recipes_of
+from spinehub.evaluation import evaluate_cohort
+from spinehub.metrics import auc
+
+SEEDS = {"matched": 90210, "as-published": 90211, "second world": 90212, "priors": 90213}
+PRIORS = ("none", "mild", "medium", "strong", "reversed")
+REGIMES = ("dynamic", "pre_post", "single")
+ANSWERS = ("accuracy", "auc", "efficiency", "calibration_slope", "calibration_intercept", "coverage")
+MASKS = ("pixel_accuracy", "empty_mask_pixel_accuracy", "gap_closed", "dice", "iou", "hd95_mm", "volume_error_ml")
+HEADS = {
+    "auc": "AUC",
+    "pixel_accuracy": "PA",
+    "empty_mask_pixel_accuracy": "PA of an empty mask",
+    "gap_closed": "gap closed",
+    "dice": "Dice",
+    "iou": "IoU",
+    "hd95_mm": "HD95, mm",
+    "volume_error_ml": "volume error, ml",
+    "calibration_slope": "slope",
+    "calibration_intercept": "intercept",
+}
+RESAMPLES = 2000
+WANTED = {
+    ("efficiency", "unet"): 0.85,
+    ("efficiency", "inception_resnet"): 0.85,
+    ("efficiency", "radiomics"): 0.60,
+    ("dice", "unet"): 0.88,
+    ("gap_closed", "unet"): 0.85,
+}
+Evaluations = Mapping[str, Mapping[str, Any]]
+
+
+def main() -> None:
+    options = _options()
+    begun = time.monotonic()
+    lines = [f"# Sealed cohorts: {options.cases} simulated patients each", "", _ABOUT, ""]
+    matched = _judged("matched", options, ("end_to_end", "truth_mask"), REGIMES)
+    lines += ["## matched", "", *_table(matched), *_beside(matched), *_targets(matched)]
+    for name in ("as-published", "second world"):
+        evaluations = _judged(name, options, ("end_to_end",), REGIMES)
+        lines += [f"## {name}", "", *_table(evaluations), *_beside(evaluations)]
+    lines += ["## Drop of AUC to the second world", "", *_drop(options.work)]
+    if options.priors:
+        lines += ["## Kinetic priors, dynamic series, end to end", "", *_priors(options)]
+    lines += [f"Made in {(time.monotonic() - begun) / 60:.0f} minutes by `{_command(options)}`."]
+    text = "\n".join(lines) + "\n"
+    (options.work / "sealed_table.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+_ABOUT = (
+    "Simulated patients of seeds that no training, tuning or threshold saw; the figures say how well labels of the "
+    "simulator are recovered, never how well patients are diagnosed. Intervals: 95 %, bootstrap over patients. "
+    "Efficiency: (AUC - 0.5) / (AUC of the exact posterior - 0.5). Cases without an answer are counted, not filled in. "
+    "Published: measured on patients with masks, labels and a protocol of their own; not comparable."
+)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Evaluate every route on sealed cohorts and write one table.")
+    parser.add_argument("--work", type=Path, required=True, help="folder for what is judged and for the table")
+    parser.add_argument("--model", action="append", default=[], metavar="ROUTE=ID", help="name, folder or Hub id")
+    parser.add_argument("--embedding", action="append", default=[], metavar="ROUTE=FILE", help="row beside a network")
+    parser.add_argument("--stack", type=Path, metavar="FILE", help="stacked.json")
+    parser.add_argument("--cases", type=int, default=1000, help="patients in each cohort")
+    parser.add_argument("--priors", type=int, default=0, help="patients under each kinetic prior; 0: leave out")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
+    return parser.parse_args()
+
+
+def _judged(
+    name: str, options: argparse.Namespace, sources: Sequence[str], regimes: Sequence[str], prior: str = "medium"
+) -> Evaluations:
+    world: Any = "second" if name == "second world" else "first"
+    cohort: Any = "as-published" if name == "as-published" else "matched"
+    count = options.priors if name == "priors" else options.cases
+    kinetics: Any = prior
+    recipes = tuple(recipes_of(world, count, SEEDS[name], cohort=cohort, kinetics=kinetics))
+    asked: Any = {"regimes": regimes, "mask_sources": sources}
+    return evaluate_cohort(
+        recipes,
+        _folder(options.work, name, prior),
+        dict(word.split("=", 1) for word in options.model),
+        stack=options.stack,
+        embeddings=dict(word.split("=", 1) for word in options.embedding),
+        workers=options.workers,
+        attach=False,
+        **asked,
+    )
+
+
+def _folder(work: Path, name: str, prior: str = "medium") -> Path:
+    return work / (name.replace(" ", "-") if name != "priors" else f"prior-{prior}")
+
+
+def _table(evaluations: Evaluations) -> Iterable[str]:
+    columns = (*ANSWERS, *MASKS)
+    yield f"| row | regime | region | answered | {' | '.join(HEADS.get(name, name) for name in columns)} |"
+    yield "|" + "---|" * (4 + len(columns))
+    for route, evaluation in evaluations.items():
+        for regime, sources in evaluation["regimes"].items():
+            for source, scores in sources.items():
+                cells = " | ".join(_cell(scores.get(name)) for name in columns)
+                answered = f"{scores['n_answered']} of {scores['n']}"
+                yield f"| {route} | {regime} | {source.replace('_', ' ')} | {answered} | {cells} |"
+    for row, what in (("radiomics", "0.74"), ("improved U-Net", "0.98")):
+        masks = "0.98001 | |" if row != "radiomics" else "| |"
+        yield f"| {row}, published (patients) | | | | {what} | | | | | | {masks} | | | | |"
+    yield ""
+
+
+def _beside(evaluations: Evaluations) -> Iterable[str]:
+    """Floors and ceiling, which are the same for every route."""
+    names = ("auc", "dice", "iou", "hd95_mm", "pixel_accuracy", "empty_mask_pixel_accuracy", "gap_closed")
+    yield f"| beside them | {' | '.join(HEADS.get(name, name) for name in names)} |"
+    yield "|" + "---|" * (1 + len(names))
+    for name, figures in next(iter(evaluations.values()))["baselines"].items():
+        yield f"| {name} | {' | '.join(_cell(figures.get(k)) for k in names)} |"
+    yield ""
+
+
+def _targets(evaluations: Evaluations) -> Iterable[str]:
+    """What was wanted, and what came out: dynamic series, end to end."""
+    yield "| wanted (dynamic, end to end) | at least | found |"
+    yield "|---|---|---|"
+    for (name, route), least in WANTED.items():
+        yield f"| {name.replace('_', ' ')} of {route} | {least:.2f} | {_cell(_end_to_end(evaluations, route, name))} |"
+    yield f"| HD95 of unet, at most | 6 mm | {_cell(_end_to_end(evaluations, 'unet', 'hd95_mm'))} |"
+    yield ""
+
+
+def _end_to_end(evaluations: Evaluations, route: str, name: str) -> Mapping[str, Any] | None:
+    scores = evaluations.get(route, {}).get("regimes", {}).get("dynamic", {}).get("end_to_end", {})
+    figure: Mapping[str, Any] | None = scores.get(name)
+    return figure
+
+
+def _drop(work: Path) -> Iterable[str]:
+    """AUC on `matched` less AUC in the second world; patients of the two cohorts are drawn anew independently."""
+    answers = {name: _answers(_folder(work, name)) for name in ("matched", "second world")}
+    yield "| row | regime | matched | second world | drop (95 % interval) |"
+    yield "|---|---|---|---|---|"
+    rng = np.random.default_rng(0)
+    for key in sorted(set(answers["matched"]) & set(answers["second world"])):
+        both = [answers[name][key] for name in ("matched", "second world")]
+        if any(np.unique(truth).size < 2 for truth, _ in both):
+            continue
+        areas = [auc(truth, share) for truth, share in both]
+        drops = [_resampled(both[0], rng) - _resampled(both[1], rng) for _ in range(RESAMPLES)]
+        low, high = np.nanpercentile(drops, (2.5, 97.5))
+        mark = "; **above 0.10**" if areas[0] - areas[1] > 0.10 else ""
+        cells = f"{areas[0]:.3f} | {areas[1]:.3f} | {areas[0] - areas[1]:.3f} ({low:.3f} to {high:.3f}){mark}"
+        yield f"| {key[0]} | {key[1]} | {cells} |"
+    yield ""
+
+
+def _answers(folder: Path) -> dict[tuple[str, str], tuple[NDArray[np.int_], NDArray[np.float64]]]:
+    """Truth and probability of each row and regime, end to end."""
+    found: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    with (folder / "predictions.csv").open(encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            if line["mask_source"] == "end_to_end" and line["probability"]:
+                truth = int(line["diagnosis"] == "primary_malignant")
+                found.setdefault((line["route"], line["regime"]), []).append((truth, float(line["probability"])))
+    return {key: (np.array([t for t, _ in rows]), np.array([p for _, p in rows])) for key, rows in found.items()}
+
+
+def _resampled(rows: tuple[NDArray[np.int_], NDArray[np.float64]], rng: np.random.Generator) -> float:
+    truth, share = rows
+    drawn = rng.integers(len(truth), size=len(truth))
+    return auc(truth[drawn], share[drawn]) if np.unique(truth[drawn]).size == 2 else float("nan")
+
+
+def _priors(options: argparse.Namespace) -> Iterable[str]:
+    yield "| row | " + " | ".join(PRIORS) + " |"
+    yield "|" + "---|" * (1 + len(PRIORS))
+    found = {prior: _judged("priors", options, ("end_to_end",), ("dynamic",), prior) for prior in PRIORS}
+    for route in found["medium"]:
+        cells = [_cell(_end_to_end(found[prior], route, "auc")) for prior in PRIORS]
+        yield f"| {route} | {' | '.join(cells)} |"
+    ceilings = [next(iter(found[prior].values()))["baselines"] for prior in PRIORS]
+    exact = [next((v["auc"] for k, v in base.items() if k.startswith("ceiling")), None) for base in ceilings]
+    yield f"| ceiling | {' | '.join(_cell(figure) for figure in exact)} |"
+    yield ""
+
+
+def _cell(figure: Mapping[str, float | None] | None) -> str:
+    if figure is None or figure["value"] is None:
+        return ""
+    if figure["low"] is None or figure["high"] is None:
+        return f"{figure['value']:.3f}"
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The call with the names of files alone, since a path may say who made it."""
+    words = [f"--cases {options.cases}"]
+    words += [f"--model {word.split('=')[0]}={Path(word.split('=', 1)[1]).name}" for word in options.model]
+    words += [f"--embedding {word.split('=')[0]}={Path(word.split('=', 1)[1]).name}" for word in options.embedding]
+    words += [f"--stack {options.stack.name}"] if options.stack is not None else []
+    words += [f"--priors {options.priors}"] if options.priors else []
+    return f"python benchmarks/sealed_table.py --work WORK {' '.join(words)}"
+
+
+if __name__ == "__main__":
+    main()
