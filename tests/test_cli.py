@@ -243,7 +243,7 @@ def test_the_other_verbs_pass_their_options_on(tmp_path, monkeypatch, capsys):
 
     fake_module(monkeypatch, "spinehub.cohort", generate_cohort=record)
     fake_module(monkeypatch, "spinehub.training", train_route=record)
-    fake_module(monkeypatch, "spinehub.evaluation", evaluate_cohort=record)
+    fake_module(monkeypatch, "spinehub.evaluation", evaluate_cohort=record, cross_validate=record)
     fake_module(monkeypatch, "spinehub.hub", publish=record, publish_space=record)
     fake_module(monkeypatch, "spinehub.demo", launch=record)
     data, out = tmp_path / "data", tmp_path / "out"
@@ -257,10 +257,24 @@ def test_the_other_verbs_pass_their_options_on(tmp_path, monkeypatch, capsys):
     assert simulate[1]["cohort"] == "as-published"
     told = {"minutes": 2.5, "seed": 7, "resume": True, "prepared": None, "start": None, "recalibrated": False}
     assert train == (("unet", data, out), told)
-    assert evaluate == ((data, out), {"models": {"unet": "dir"}, "stack": None})
+    assert evaluate == ((data, out), {"models": {"unet": "dir"}, "stack": None, "embeddings": {}})
     assert publish == ((out, "name/unet-dce"), {"register": None, "private": False, "dry_run": True})
     assert demo == ((), {})
     assert "https://example.org/model" in capsys.readouterr().out
+
+
+def test_evaluate_crosses_one_cohort(tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def record(*arguments, **options):
+        calls.append((arguments, options))
+
+    fake_module(monkeypatch, "spinehub.evaluation", evaluate_cohort=record, cross_validate=record)
+    given = ("evaluate", "--data", tmp_path, "--output", tmp_path / "out")
+    assert run(*given, "--folds", 5, "--minutes", 20, "--regime", "single") == 0
+    assert calls == [((tmp_path, tmp_path / "out"), {"folds": 5, "minutes": 20.0, "regimes": ["single"]})]
+    assert "--minutes goes with --folds" in usage_error(capsys, *given, "--minutes", 3)
+    assert "trains its own models" in usage_error(capsys, *given, "--folds", 5, "--model", "unet=dir")
 
 
 def test_simulate_passes_only_what_was_given(tmp_path, monkeypatch):
