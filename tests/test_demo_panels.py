@@ -113,7 +113,7 @@ def test_the_measured_accuracy_of_such_an_agreement_stands_beside_it(monkeypatch
     monkeypatch.setattr(results, "measured_agreement", lambda *_: found)
     page = result_panel(outcome(*FOUR))
     assert "3 of 4 methods that answered leaned one way: that class was right in 55 % (42 to 68 %) of 47" in page
-    assert 'data-define="agreement"' in page
+    assert 'data-define="measured_agreement"' in page
     monkeypatch.setattr(results, "measured_agreement", lambda *_: None)
     assert "Measured" not in result_panel(outcome(*FOUR))
 

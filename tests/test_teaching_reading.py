@@ -56,6 +56,13 @@ def test_certainty_pays_on_a_certain_case_only() -> None:
     assert points_lost(1.0, probability_said("undecidable")) == pytest.approx(25.0)
 
 
+@pytest.mark.parametrize(
+    ("posterior", "said", "points"), [(0.5, 0.5, 0), (0.5, 1, 25), (0.99, 0.8, 4), (0.99, 0.5, 24), (0.99, 0, 98)]
+)
+def test_the_examples_of_the_docs(posterior: float, said: float, points: int) -> None:
+    assert round(points_lost(posterior, said)) == points
+
+
 def test_confidence_becomes_a_probability_of_a_primary_tumour() -> None:
     assert probability_said("primary_malignant", 0.8) == 0.8
     assert probability_said("metastasis", 0.8) == pytest.approx(0.2)

@@ -45,6 +45,12 @@ class Definition:
 
 _S = "S(t0 + {} s)"
 DEFINITIONS: dict[str, Definition] = {
+    "voxel": Definition(
+        "Voxel (i, j, k) and position (x, y, z)",
+        "Voxels are counted from zero in the order of the file; positions are in mm, and grow towards the patient’s "
+        "right, front and head. The size of a voxel is given along i, j and k.",
+        "(x, y, z) = affine · (i, j, k, 1)",
+    ),
     "arrival": Definition(
         "Contrast arrival t0, in s",
         "The time at which the 99th percentile of enhancement in the body first exceeds its baseline by 5 robust "
@@ -78,6 +84,24 @@ DEFINITIONS: dict[str, Definition] = {
         f"100 (Slast − {_S.format(67)}) / {_S.format(67)}",
         "Lang 2017",
     ),
+    "time_to_peak": Definition(
+        "Time to peak, in s", "Time of the highest frame after arrival; where that is the last frame, at least so long."
+    ),
+    "iauc90": Definition(
+        "Initial area under the curve, in % s",
+        "Area under the enhancement over the first 90 s after arrival. The scan must reach that far.",
+        "∫ 100 (S − S0) / S0 dt from t0 to t0 + 90 s",
+        "OSIPI lexicon",
+    ),
+    "percent_enhancement": Definition(
+        "Percent enhancement, in %", "Of three phases: the first after contrast over the one before.",
+        "100 (S1 − S0) / S0",
+    ),
+    "signal_enhancement_ratio": Definition(
+        "Signal enhancement ratio",
+        "Of three phases: the first rise over the last one. Above 1, signal falls between them.",
+        "(S1 − S0) / (S2 − S0)",
+    ),
     "hot_spot": Definition(
         "Hot spot",
         "Where the two parameters are read: the connected set in one slice, at least one voxel inside the mask's edge, "
@@ -94,6 +118,10 @@ DEFINITIONS: dict[str, Definition] = {
         "The region is grown again from places near the click, each with three tolerances; the interval holds the 5th "
         "to the 95th percentile of the volumes. The overlay “Agreement” shows the share of these regions that "
         "holds each voxel. It is what another click would change, not how far the region is from the truth.",
+    ),
+    "agreement": Definition(
+        "Agreement when the click moves",
+        "For each voxel the share of the regions, grown again from places near the click, that hold it.",
     ),
     "diameters": Definition(
         "Diameters, in mm",
@@ -117,6 +145,19 @@ DEFINITIONS: dict[str, Definition] = {
         "and nothing else existed. It is not the probability that a patient has the disease.",
         "sigmoid(slope · score + intercept)",
     ),
+    "contribution": Definition(
+        "Contribution of a feature, in log-odds",
+        "What one feature adds in the linear model: its coefficient times how many standard deviations it lies from "
+        "the training mean, calibrated. All contributions and a constant add up to the log-odds of the probability.",
+        "slope · β · (x − mean) / SD",
+    ),
+    "class_map": Definition(
+        "Class map of the U-Net",
+        "Where the network reads lesion: the share of that which it gives to a primary tumour, 0 (metastasis) to 1.",
+    ),
+    "truth": Definition(
+        "True lesion", "Where the simulator put the lesion of a teaching case; known because it is simulated."
+    ),
     "undecided": Definition(
         "Undecided",
         "Both classes stay possible (or neither): on simulated cases, the set of classes that stay possible holds the "
@@ -128,7 +169,7 @@ DEFINITIONS: dict[str, Definition] = {
         "method can pass the simulator's own ceiling of about 0.90. Measured end to end, from one simulated click, on "
         "cases the method had not seen; the brackets hold a 95 % interval. Accuracy on real patients is unknown.",
     ),
-    "agreement": Definition(
+    "measured_agreement": Definition(
         "Accuracy given that agreement",
         "How often the class that most methods lean to was right, on simulated cases in which as many of them agreed; "
         "the brackets hold a 95 % interval. It is measured and not multiplied from the methods’ own accuracies, "

@@ -7,7 +7,7 @@ bounded store, files lie in the visitor's folder.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 
@@ -15,7 +15,7 @@ from spinehub.demo import shown
 from spinehub.demo.cases import CaseStore, LoadedCase, Outcome
 from spinehub.demo.downloads import write_downloads
 from spinehub.demo.lessons import lesson_case
-from spinehub.demo.links import Linked, parse_link
+from spinehub.demo.links import linked_lesson, parse_link
 from spinehub.demo.loading import example_session, load_case, load_example, parse_times
 from spinehub.demo.markup import sentence
 from spinehub.demo.reader import ReaderHandlers, reader_parts
@@ -28,6 +28,8 @@ from spinehub.pipeline import analyse
 from spinehub.volume import Seed, Volume
 
 __all__ = ["Handlers", "Reply"]
+
+_Asked = TypeVar("_Asked")
 
 
 class Handlers(ReaderHandlers):
@@ -52,8 +54,10 @@ class Handlers(ReaderHandlers):
 
     def open_page(self, request: gr.Request) -> Reply:
         """Show the example, already analysed, or what the link the page was opened with asks for."""
-        linked = _linked(request)
+        linked, lesson = _asked(request, parse_link), _asked(request, linked_lesson)
         session, view = self.use_example(Session(self.workspace.enter(request.session_hash)))
+        if lesson is not None:
+            return self._open(lesson, session)
         if linked is None:
             return session, view
         session = replace(session, linked=linked)
@@ -245,10 +249,10 @@ def _region(session: Session, case: LoadedCase) -> dict[str, Any]:
     return {"seeds": session.seeds, "tolerance": session.tolerance, "reach_mm": session.reach_mm, "repeat": True}
 
 
-def _linked(request: gr.Request) -> Linked | None:
+def _asked(request: gr.Request, read: Callable[[Mapping[str, str]], _Asked | None]) -> _Asked | None:
     """What the address asks for; a link that cannot be read is said to be so, and the example is shown."""
     try:
-        return parse_link(dict(getattr(request, "query_params", None) or {}))
+        return read(dict(getattr(request, "query_params", None) or {}))
     except InvalidArgumentError as error:
         gr.Warning(sentence(error), title="Link not followed")
         return None

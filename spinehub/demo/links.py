@@ -1,5 +1,6 @@
 """A link that carries parameters only: seeds, tolerance and reach of a view, never an image or a name.
 
+``?teaching=3`` opens the third teaching case;
 ``?seeds=x,y,z;x,y,z&background=x,y,z&tolerance=73&reach=60`` in mm, RAS+; ``image=own`` where the view was of a file of
 the sender's, so that the seeds wait until the reader has opened the same file.
 """
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinehub.errors import InvalidArgumentError
+from spinehub.teaching import teaching_cases
 from spinehub.volume import Seed
 
-__all__ = ["Linked", "parse_link"]
+__all__ = ["Linked", "linked_lesson", "parse_link"]
 
 _MOST_SEEDS = 32
 _REACH_MM = (5.0, 100.0)
@@ -38,6 +40,22 @@ class Linked:
     tolerance: float | None
     reach_mm: float
     own_image: bool
+
+
+def linked_lesson(parameters: Mapping[str, str]) -> int | None:
+    """Number of the teaching case an address asks for; None where it asks for none.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such case.
+    """
+    asked = parameters.get("teaching")
+    if asked is None:
+        return None
+    if asked not in {str(case.number) for case in teaching_cases()}:
+        raise InvalidArgumentError("teaching must be the number of a case, such as teaching=3; copy the link again")
+    return int(asked)
 
 
 def parse_link(parameters: Mapping[str, str]) -> Linked | None:

@@ -38,13 +38,14 @@ def case_panel(case: LoadedCase, session: Session) -> str:
     image, timing = case.image, case.timing
     shape = " × ".join(str(n) for n in image.grid.shape)
     spacing = " × ".join(f"{mm:.3g}" for mm in image.grid.spacing_mm)
-    facts = [f"{shape} voxels of {spacing} mm, {image.grid.acquired_plane}"]
+    facts = [join(f"{shape} voxels of {spacing} mm, {image.grid.acquired_plane} ", what("voxel"))]
     if isinstance(image, DynamicSeries):
         interval = image.frame_interval_s
         every = f" every {interval:.3g} s" if interval is not None else ", times not known"
-        facts.append(f"{image.frame_count} frames{every}")
+        facts.append(join(f"{image.frame_count} frames{every} ", what("frame_interval")))
     if timing.arrival_s is not None and timing.uncertainty_s is not None:
-        facts.append(f"contrast arrives at {timing.arrival_s:.0f} ± {timing.uncertainty_s:.0f} s")
+        arrives = f"contrast arrives at {timing.arrival_s:.0f} ± {timing.uncertainty_s:.0f} s "
+        facts.append(join(arrives, what("arrival")))
     if session.is_example:
         name = element("strong", "Simulated example")
     elif session.teaching is not None:
@@ -53,7 +54,7 @@ def case_panel(case: LoadedCase, session: Session) -> str:
         names = case.source.names if case.source is not None else ()
         name = element("strong", ", ".join(names[:3]) + (" …" if len(names) > 3 else ""), class_="sh-file")
     kind = join(name, element("span", _REGIMES[timing.regime], class_="sh-tag"))
-    lines = [element("div", kind, class_="sh-case"), element("div", " · ".join(facts), class_="sh-small")]
+    lines = [element("div", kind, class_="sh-case"), element("div", *_listed(facts), class_="sh-small")]
     reasons = (NO_TIMES,) if isinstance(image, DynamicSeries) and image.times_s is None else timing.reasons
     lines += [element("div", reason, class_="sh-small sh-hint") for reason in reasons]
     if case.source is not None and case.source.header_text:
@@ -61,6 +62,11 @@ def case_panel(case: LoadedCase, session: Session) -> str:
         note = f"The header holds free text ({fields}); nothing of it is shown, logged or written out."
         lines.append(element("div", note, class_="sh-small sh-hint"))
     return join(*lines)
+
+
+def _listed(facts: list[Markup]) -> list[Markup]:
+    """Facts in one line, with dots between them."""
+    return [fact if place == 0 else join(" · ", fact) for place, fact in enumerate(facts)]
 
 
 def seeds_panel(case: LoadedCase, session: Session) -> str:
@@ -110,10 +116,10 @@ def tolerance_panel(case: LoadedCase, session: Session) -> str:
     plot = tolerance_plot(*growth.volume_curve(), session.tolerance, growth.leak_tolerance, top)
     now = element("span", f"{number(volume, 2 if volume < 10 else 1)} ml", id="sh-volume-now", class_="sh-now-value")
     leak = growth.leak_tolerance
-    note = f"Suggested: {growth.suggested_tolerance:.3g}. "
-    note += "No leak found." if leak is None else f"Above {leak:.3g} the region jumps in size: a leak."
-    line = element("div", element("span", "Volume ", what("tolerance")), now, class_="sh-pair")
-    return join(line, plot, element("div", note, " ", what("leak"), class_="sh-small"))
+    suggested = join(f"Suggested tolerance: {growth.suggested_tolerance:.3g} ", what("tolerance"), ". ")
+    note = "No leak found." if leak is None else f"Above {leak:.3g} the region jumps in size: a leak."
+    line = element("div", element("span", "Volume ", what("volume")), now, class_="sh-pair")
+    return join(line, plot, element("div", suggested, note, " ", what("leak"), class_="sh-small"))
 
 
 def curve_panel(case: LoadedCase) -> str:
@@ -136,6 +142,7 @@ def _legend(outcome: Outcome) -> Markup:
     items = [
         element("span", element("i", class_="sh-key sh-key-lesion"), "lesion mean"),
         element("span", element("i", class_="sh-key sh-key-band"), "middle half of its voxels"),
+        element("span", "in % over baseline", what("baseline")),
     ]
     if outcome.hot_spot is not None:
         count = outcome.hot_spot.mask.count

@@ -1,6 +1,7 @@
 """What happens when a visitor reads teaching cases: opening, committing, the next one, starting over."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,10 @@ __all__ = ["ReaderHandlers", "center_mm", "reader_parts"]
 
 
 _LATER = "The U-Net answers after you commit."
+
+
+def _silent(*_: Any, **__: Any) -> None:
+    """Where nobody watches the progress."""
 
 
 class ReaderHandlers(MaskHandlers):
@@ -114,7 +119,8 @@ class ReaderHandlers(MaskHandlers):
         session = replace(session, readings=noted)
         return session, reader_view(session, _shown_center(case))
 
-    def _open(self, number: int, session: Session, progress: gr.Progress) -> Reply:
+    def _open(self, number: int, session: Session, progress: Callable[..., Any] = _silent) -> Reply:
+        """Show a teaching case; what was read stays."""
         progress(0.1, desc="Rendering the simulated case")
         lesson_numbered(number)
         opened = Session(session.token, teaching=number, readings=session.readings, revision=session.revision + 1)

@@ -75,7 +75,7 @@ def _measured(document: Mapping[str, Any]) -> Markup | None:
         f"Measured on simulated cases where {of} that answered leaned one way: that class was right in {share} % "
         f"({low} to {high} %) of {found.cases}. "
     )
-    return element("p", text, what("agreement"), class_="sh-small sh-measured")
+    return element("p", text, what("measured_agreement"), class_="sh-small sh-measured")
 
 
 def _legend() -> Markup:
@@ -133,7 +133,8 @@ def _bar(share: float) -> Markup:
 def _why(route: Mapping[str, Any], explanation: Mapping[str, Any], case: tuple[float, float] | None) -> Markup:
     body: list[Markup] = []
     if route["reason"]:
-        body.append(element("p", plain_reason(route["reason"])))
+        ask = join(" ", what("undecided")) if route["decision"] == "undecided" else None
+        body.append(element("p", plain_reason(route["reason"]), ask))
     if explanation.get("path"):
         body.append(element("ol", *[element("li", step) for step in explanation["path"]]))
         body.append(_rule_drawn((route["model"] or {}).get("id"), case))
@@ -177,7 +178,8 @@ def _contributions(contributions: list[tuple[str, float]]) -> Markup:
         bar = element("i", class_=f"sh-push sh-bar-{side}", style=f"width: {60 * abs(value) / largest:.0f}px")
         text = f"{name.replace('__', ' ').replace('_', ' ')} {number(value, 2, sign=True)}"
         rows.append(element("li", bar, element("span", text)))
-    intro = element("p", "Largest contributions in log-odds: blue towards metastasis, orange towards a primary tumour.")
+    text = "Largest contributions in log-odds: blue towards metastasis, orange towards a primary tumour. "
+    intro = element("p", text, what("contribution"))
     return join(intro, element("ul", *rows, class_="sh-pushes"))
 
 

@@ -234,6 +234,7 @@ def _region_info(case: LoadedCase, session: Session) -> dict[str, Any]:
         "tolerance": session.tolerance or 0.0,
         "revision": session.revision,
         "reach_mm": session.reach_mm,
+        "teaching": session.teaching,
         "mask_source": session.mask_source,
         "own_image": not session.is_example,
         "focus": seeds[-1]["mm"] if seeds else None,

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import axe_playwright_python
 import pytest
 
 CHROMIUM = Path("/usr/bin/chromium")
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 ARGUMENTS = [
     "--no-sandbox",
     "--use-angle=swiftshader",
@@ -48,6 +50,13 @@ class Visit:
         self.wait(f"window.answers > {self.answers}")
         self.answers += 1
         self.wait("!document.querySelector('#sh-result .pending')")
+
+    def serious_problems(self) -> dict[str, str]:
+        """What axe-core finds serious on the page as it is: rule and first element."""
+        if not self.page.evaluate("Boolean(window.axe)"):
+            self.page.evaluate(AXE)
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        return {item["id"]: item["nodes"][0]["html"] for item in found if item["impact"] in {"serious", "critical"}}
 
     def picture(self, name: str) -> None:
         """Save the page as it is, light and dark, where SPINEHUB_SCREENSHOTS names a folder."""

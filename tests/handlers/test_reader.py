@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from visitors import CENTRE, GRID, ball_series, click
+from visitors import CENTRE, GRID, ball_series, click, linked_request
 
 from spinehub.demo import lessons
 from spinehub.demo.cases import LoadedCase
@@ -235,3 +235,15 @@ def test_the_network_waits_for_the_commitment_too(
     assert page.propose(session, silent) == (KEEP, View())
     assert said == ["The U-Net answers after you commit."] * 2
     assert page.choose_source("file", session)[0].mask_source == "file"
+
+
+def test_a_link_opens_a_teaching_case(page: Handlers, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("spinehub.demo.handlers.gr.Warning", lambda message, **_: said.append(message))
+    session, view = page.open_page(linked_request(teaching="3"))
+    assert session.labels_hidden
+    assert "Case 3 of 10" in view.reader_panel
+    assert view.viewer.info["teaching"] == 3
+    for wrong in ("0", "11", "x", "", "3.0"):
+        assert page.open_page(linked_request(teaching=wrong))[0].is_example
+    assert len(said) == 5

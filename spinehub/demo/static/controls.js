@@ -242,6 +242,10 @@
       const bar = this.root.querySelector(".sh-colourbar");
       const map = this.viewer.overlays.shown;
       bar.hidden = !map;
+      const ask = this.root.querySelector(".sh-what-map"), label = map ? `What is this: ${map.label}?` : "";
+      ask.hidden = !map;
+      ask.dataset.define = map ? map.name.replace(/^class_map.*/, "class_map") : "";
+      ask.title = label; ask.setAttribute("aria-label", label);
       if (!map) return;
       const unit = map.unit ? ` ${map.unit}` : "";
       const lut = this.viewer.nv.colormap(map.colormap), ctx = bar.querySelector("canvas").getContext("2d");

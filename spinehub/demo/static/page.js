@@ -65,6 +65,7 @@
 
   /* A link with the seeds and settings of this view: numbers only, nothing of the image. */
   function linkOf(viewer) {
+    if (viewer.info.teaching) return `${location.origin}${location.pathname}?teaching=${viewer.info.teaching}`;
     const place = (seed) => seed.mm.map((mm) => Math.round(1000 * mm) / 1000).join(",");
     const list = (background) => viewer.info.seeds.filter((seed) => seed.background === background).map(place).join(";");
     const query = new URLSearchParams({ seeds: list(false), tolerance: viewer.tolerance, reach: viewer.info.reach_mm });
@@ -75,7 +76,7 @@
 
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("#sh-copy-link"), viewer = window.spinehubViewer;
-    if (!button || !viewer?.info?.seeds.length) return;
+    if (!button || !(viewer?.info?.seeds.length || viewer?.info?.teaching)) return;
     button.dataset.link = linkOf(viewer);
     try { await navigator.clipboard.writeText(button.dataset.link); button.textContent = "Link copied"; }
     catch { window.prompt("Copy this link", button.dataset.link); }
