@@ -1,5 +1,6 @@
 """The physics sandbox against formulas written out here, and the drawings of the rule against its answers."""
 
+import inspect
 import re
 from dataclasses import replace
 
@@ -143,3 +144,13 @@ def test_every_question_mark_has_its_entry() -> None:
         assert f'data-define="{name}"' in what(name)
     assert all(definition.source in {"", *SOURCES} for definition in DEFINITIONS.values())
     assert all(address.startswith("https://") for address in SOURCES.values())
+
+
+def test_the_lesions_on_the_plane_are_training_cases_of_the_rule() -> None:
+    rule = known_rule()
+    assert rule is not None
+    trained = rule.training["simulated"]
+    assert (trained["seed"], trained["cohort"], trained["kinetics"]) == ([1], ["matched"], ["medium"])
+    assert inspect.signature(simulated_lesions).parameters["seed"].default == 1
+    points, primary = simulated_lesions()
+    assert len(points) == len(primary) <= rule.training["cases"]

@@ -107,8 +107,8 @@ def plane_legend() -> Markup:
         element("span", element("i", class_="sh-sign sh-sign-metastasis"), "simulated metastasis"),
         element("span", element("i", class_="sh-sign sh-sign-primary"), "simulated primary"),
         element("span", element("i", class_="sh-sign sh-sign-here"), "this case"),
-        element("p", "Shaded: blue where the rule leans to metastasis, orange to primary, grey undecided. Simulated "
-                     "lesions are drawn without noise.", class_="sh-small"),
+        element("p", "Shaded: blue where the rule leans to metastasis, orange to primary, grey undecided. The "
+                     "lesions are the first of the rule’s training cases, read without noise.", class_="sh-small"),
         class_="sh-legend",
     )  # fmt: skip
 

@@ -13,7 +13,7 @@
 
   const STEPS = [
     { at: "#sh-viewer", title: "Before contrast",
-      text: "A simulated spine with one lesion. The orange outline was grown from one click, the white dot. In this first frame no contrast has arrived: tumour and marrow look much alike.",
+      text: "A simulated spine with one lesion. The orange outline was grown from one click, the white dot. In this first frame no contrast has arrived: look how the lesion differs from the marrow beside it, and how little.",
       move: (v) => v.setFrame(0) },
     { at: "#sh-viewer", title: "Contrast arrives",
       text: "The frame nearest to 45 s after arrival. The lesion has taken up contrast. Drag the frame slider, or press ▶ to play the frames.",
@@ -28,13 +28,13 @@
       text: "The tolerance says how far the region grows; here it is set to half of what is suggested. Drag it: the outline follows in the browser, without the server. The small curve shows the volume; a jump in it would be a leak.",
       move: (v) => v.setTolerance(0.5 * v.info.tolerance) },
     { at: "#sh-curve", title: "One curve, two parameters",
-      text: "The curve of the lesion's hot spot. Early enhancement is read at 45 s, wash-out from 67 s to 240 s after arrival. Unlike older figures, both hardly depend on the frame interval: the Physics tab lets you try.",
+      text: "The curve of the lesion's hot spot. Early enhancement is read 45 s after arrival; wash-out from 67 s, or an earlier peak, to 240 s: does the curve fall, stay or rise? A “?” beside a number says what it is.",
       move: (v) => v.setTolerance(v.info.tolerance) },
     { at: "#sh-result", title: "Four readings, one simulator",
       text: "A rule, radiomics and two networks each read the lesion, for equal priors. All learned from the same simulator, so agreement is no independent confirmation. Open “why?” under a bar; set your prior below.",
       move: () => {} },
     { at: "#sh-viewer", title: "Your turn",
-      text: "Press Seed and click another place, or open a file of your own, without patient data. The report and the case bundle take the result away. Nothing here is a diagnosis.",
+      text: "Press Seed and click another place, or open a file of your own, without patient data. On the Teaching tab you read ten simulated cases before the methods do. Nothing here is a diagnosis.",
       move: (v) => v.controls.setMode("browse") },
   ];
 
