@@ -22,7 +22,7 @@ LISTEN = """(() => { const fetched = window.fetch; window.wire = [];
 
 
 class Wire:
-    """Everything a page is sent from now on; files are read when asked for, since a page that answers cannot be asked."""
+    """Everything a page is sent from now on; files are read later, since a page that answers cannot be asked."""
 
     def __init__(self, visit: Any) -> None:
         self.page = page = visit.page
