@@ -177,6 +177,9 @@ def test_technique_in_words(document):
         "grown from 1 seed at (−10.5, 3.0, 2.0) mm, held back by 1 background seed; tolerance 4.250, reach 60 mm; "
         "leaks from tolerance 7.500"
     )
+    assert rows["Sequence"] == "its parameters are not in the file; contrast agent and dose are not recorded"
+    document["input"]["protocol"] = {"repetition_time_s": 0.005, "echo_time_s": None, "flip_angle_deg": 21.02}
+    assert dict(technique_rows(document))["Sequence"].startswith("TR 5 ms, flip angle 21° (as the file states);")
     document["input"]["times_s"] = None
     document["growing"]["seeds"] = []
     rows = dict(technique_rows(document))
@@ -192,6 +195,8 @@ def test_findings_in_words(document):
     assert "x −11.2, y 50.1, z 17.0 mm" in place
     assert "is 112 % above baseline 45 s after contrast arrival" in enhancement
     assert enhancement.endswith("curve type 3, wash-out.")
+    document["parameters"]["washout"] |= {"value": -12.4, "reason": None}
+    assert "and falls by 12 % from 67 s (or its earlier peak) to 240 s" in list(findings_text(document))[2]
     document["hot_spot"]["enhances"] = False
     assert list(findings_text(document))[2].endswith("does not enhance.")
     document["hot_spot"] = None

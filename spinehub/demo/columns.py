@@ -23,7 +23,7 @@ _LABELS = {
     "tables_file": "Tables",
     "figure_file": "Figure",
     "json_file": "JSON",
-    "bundle_file": "Case bundle",
+    "bundle_file": "Bundle",
 }
 
 
@@ -147,10 +147,10 @@ def _right_column() -> dict[str, Any]:
             gr.HTML(prior_card(), js_on_load=None, apply_default_css=False)
         with card():
             title("Take it away")
-            with gr.Row(elem_classes="sh-buttons"):
+            with gr.Row(elem_classes="sh-buttons sh-take"):
                 for name in DOWNLOADS:
                     parts[name] = gr.DownloadButton(_LABELS[name], size="sm", min_width=70, interactive=False)
-                gr.HTML(_print_button(), js_on_load=None, apply_default_css=False)
+                parts["print"] = gr.Button("Print", size="sm", min_width=70, elem_id="sh-print-report")
             parts |= notes_card()
             parts["with_images"] = gr.Checkbox(
                 False, label="Put the images into the bundle", container=False, elem_classes="sh-check"
@@ -163,13 +163,9 @@ def _right_column() -> dict[str, Any]:
     return parts
 
 
-def _print_button() -> Markup:
-    return element("button", "Print", type="button", class_="sh-button", id="sh-print-report")
-
-
 def _bundle_note() -> Markup:
     copy = element("button", "Copy a link", type="button", class_="sh-link", id="sh-copy-link")
     command = element("code", "spinehub replay case.zip IMAGE")
-    text = "The bundle holds clicks, settings, hashes and results; "
+    text = "The case bundle holds clicks, settings, hashes and results; "
     link = " with the seeds and settings of this view, and no image."
     return element("p", text, command, " gets the same mask and numbers elsewhere. ", copy, link, class_="sh-small")

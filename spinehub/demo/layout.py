@@ -27,6 +27,7 @@ __all__ = ["build_demo"]
 
 _LOG = logging.getLogger(__name__)
 _SET_TOLERANCE = "(value) => { window.spinehubViewer?.requestTolerance(value); }"
+_PRINT = "(report) => { window.spinehubPrint?.(report); }"
 _SET_KIND = "(kind) => { if (window.spinehubViewer) window.spinehubViewer.background = kind === 'background'; }"
 _SET_ANSWER = "(answer) => { window.spinehub?.answered(answer); }"
 _QUEUE = 24
@@ -164,6 +165,7 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
         on(parts["plain_image"].select, handlers.plain_click, parts["plain_slice"], parts["kind"], **latest),
     ):
         answer_after(changed)
+    parts["print"].click(None, parts["report_file"], None, js=_PRINT)
     parts["tolerance"].input(None, parts["tolerance"], None, js=_SET_TOLERANCE)
     parts["answer"].change(None, parts["answer"], None, js=_SET_ANSWER)
     parts["kind"].change(None, parts["kind"], None, js=_SET_KIND)

@@ -47,7 +47,7 @@ def case_panel(case: LoadedCase, session: Session) -> str:
         arrives = f"contrast arrives at {timing.arrival_s:.0f} ± {timing.uncertainty_s:.0f} s "
         facts.append(join(arrives, what("arrival")))
     if session.is_example:
-        name = element("strong", "Simulated example")
+        name = element("strong", "Simulated example", class_="sh-is-example")
     elif session.teaching is not None:
         name = element("strong", f"Teaching case {session.teaching}, simulated")
     else:

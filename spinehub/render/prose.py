@@ -9,10 +9,16 @@ from spinehub.render import wording
 __all__ = ["findings_text", "number", "parameter_rows", "summary_lines", "technique_rows"]
 
 _REGIMES = {
-    "dynamic": "dynamic contrast-enhanced series with times",
-    "pre_post": "pre- and post-contrast frames without sufficient timing",
+    "dynamic": "dynamic contrast-enhanced series; the times of its frames are known",
+    "pre_post": "frames before and after contrast; what depends on seconds cannot be read from them",
     "single": "one volume; whether contrast was given cannot be told from it",
 }
+_PROTOCOL = (
+    ("repetition_time_s", "TR ", 1000.0, " ms"),
+    ("echo_time_s", "TE ", 1000.0, " ms"),
+    ("flip_angle_deg", "flip angle ", 1.0, "\N{DEGREE SIGN}"),
+    ("field_strength_t", "", 1.0, " T"),
+)
 
 
 def number(value: float | None, digits: int = 1, *, sign: bool = False) -> str:
@@ -33,6 +39,7 @@ def technique_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     spacing = " × ".join(number(value, 2) for value in source["spacing_mm"])
     yield "Grid", f"{' × '.join(str(n) for n in shape[:3])} voxels of {spacing} mm"
     yield "Kind", _REGIMES[source["regime"]]
+    yield "Sequence", _sequence_text(source.get("protocol") or {})
     if len(shape) == 4:
         yield "Frames", _frames_text(source, timing)
     if timing["arrival_s"] is not None:
@@ -42,6 +49,8 @@ def technique_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
     if growing["seeds"]:
         yield "Region", _growing_text(growing)
+        if growing.get("stability"):
+            yield "When the click moves", _stability_text(growing["stability"])
     elif document["lesion"] is not None:
         yield "Region", "mask given with the image"
     for file_hash in source["sha256"]:
@@ -69,15 +78,27 @@ def _growing_text(growing: Mapping[str, Any]) -> str:
         text += f"; leaks from tolerance {number(growing['leak_tolerance'], 3)}"
         if growing.get("leak"):
             text += f" at ({', '.join(number(v) for v in growing['leak']['position_mm'])}) mm"
-    if growing.get("stability"):
-        again = growing["stability"]
-        low, high = (number(value, 2 if value < 10 else 1) for value in again["volume_interval_ml"])
-        text += (
-            f"; grown {again['repetitions']} times, from seeds up to {number(again['jitter_mm'], 0)} mm away and with "
-            f"tolerances around this one: mean Dice {number(again['mean_dice'], 2)}, 90 % of the volumes between {low} "
-            f"and {high} ml"
-        )
     return text
+
+
+def _stability_text(again: Mapping[str, Any]) -> str:
+    low, high = (number(value, 2 if value < 10 else 1) for value in again["volume_interval_ml"])
+    return (
+        f"grown {again['repetitions']} times, from seeds up to {number(again['jitter_mm'], 0)} mm away and with "
+        f"tolerances around this one: mean Dice {number(again['mean_dice'], 2)}, 90 % of the volumes between {low} "
+        f"and {high} ml"
+    )
+
+
+def _sequence_text(protocol: Mapping[str, float | None]) -> str:
+    """Sequence parameters the file states; contrast agent and dose are in no file that is read."""
+    told = []
+    for key, name, factor, unit in _PROTOCOL:
+        value = protocol.get(key)
+        if value is not None:
+            told.append(f"{name}{factor * value:.3g}{unit}")
+    stated = ", ".join(told) + " (as the file states)" if told else "its parameters are not in the file"
+    return f"{stated}; contrast agent and dose are not recorded"
 
 
 def _plural(count: int, noun: str) -> str:
@@ -118,7 +139,8 @@ def _enhancement_text(document: Mapping[str, Any], plane: str) -> Iterator[str]:
     if early is not None:
         parts.append(f"is {number(early, 0)} % above baseline 45 s after contrast arrival")
     if washout is not None:
-        parts.append(f"changes by {number(washout, 0, sign=True)} % from 67 s (or an earlier peak) to 240 s")
+        change = "falls" if washout < 0 else "rises further"
+        parts.append(f"{change} by {number(abs(washout), 0)} % from 67 s (or its earlier peak) to 240 s")
     text = f"{place} {' and '.join(parts)}" if parts else f"{place} enhances"
     if spot["curve_type"] is not None:
         text += f": curve type {spot['curve_type']}, {wording.CURVE_TYPE_NAMES[spot['curve_type']]}"

@@ -8,7 +8,10 @@ from typing import Any
 __all__ = ["reader_block", "reader_rows", "replace_reader_block"]
 
 _SINS_BANDS = ((6, "stable, 0 to 6"), (12, "potentially unstable, 7 to 12"), (18, "unstable, 13 to 18"))
-_NOTE = "Stated by the reader; none of this was measured or checked by the software."
+_NOTE = (
+    "Stated by the reader; none of this was measured or checked by the software. Bilsky grade: epidural compression on "
+    "axial T2 images (J Neurosurg Spine 2010;13:324). SINS also weighs pain and the bone on CT (Spine 2010;35:E1221)."
+)
 _BEGIN, _END = "<!-- reader -->", "<!-- /reader -->"
 
 

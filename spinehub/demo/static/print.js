@@ -1,29 +1,26 @@
 /* The report's print view: the file the page offers, in a frame of its own, handed to the browser's print dialogue. */
 (function () {
   "use strict";
-  const LINK = "a[download][href*='report.html']";
 
-  async function printReport(button) {
-    const link = document.querySelector(LINK), answer = link && await fetch(link.href, { cache: "no-store" });
-    if (!answer?.ok) {
-      button.textContent = "No report yet";
-      setTimeout(() => { button.textContent = "Print"; }, 2500);
-      return;
-    }
+  function say(text) {
+    const button = document.getElementById("sh-print-report"), before = button.textContent;
+    button.textContent = text;
+    setTimeout(() => { button.textContent = before; }, 2500);
+  }
+
+  /* `report` is what the page knows of the file: its address, or nothing where there is none yet. */
+  window.spinehubPrint = async function (report) {
+    const answer = report?.url && await fetch(report.url, { cache: "no-store" });
+    if (!answer?.ok) { say("No report yet"); return; }
     document.getElementById("sh-print")?.remove();
     const frame = document.createElement("iframe");
     frame.id = "sh-print";
     frame.title = "Report to print";
-    frame.setAttribute("aria-hidden", "true");
+    frame.tabIndex = -1;
     // The report runs nothing: its own policy forbids scripts, and so does the frame.
     frame.sandbox = "allow-same-origin allow-modals";
     frame.srcdoc = await answer.text();
-    frame.addEventListener("load", () => { frame.contentWindow.focus(); frame.contentWindow.print(); }, { once: true });
+    frame.addEventListener("load", () => frame.contentWindow.print(), { once: true });
     document.body.append(frame);
-  }
-
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("#sh-print-report");
-    if (button) printReport(button);
-  });
+  };
 })();
