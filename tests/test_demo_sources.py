@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from phantoms import ball_case
 
 from spinehub.demo import handlers as module
-from spinehub.demo import sources
+from spinehub.demo import occluding, sources
 from spinehub.demo.cases import CaseStore, LoadedCase
 from spinehub.demo.handlers import Handlers
 from spinehub.demo.scene import case_info, given_arrival
@@ -21,6 +21,7 @@ from spinehub.inputs import PreprocessingSpec, SliceStack
 from spinehub.io import write_mask, write_volume
 from spinehub.perfusion import assess_timing, compute_maps
 from spinehub.pipeline import analyse
+from spinehub.series import ParametricMap
 from spinehub.volume import Grid, Mask, Volume
 
 CASE = ball_case(1)
@@ -230,3 +231,101 @@ def test_a_search_of_a_case_that_was_left_shows_nothing(page: Handlers, session:
             page.upload([str(tmp_path / "own.nii.gz")], session)
 
     assert page.propose(session, open_another) == (KEEP, View())
+
+
+def circle(index: tuple[int, int, int], tissue: str = "marrow") -> Any:
+    return SimpleNamespace(mm=list(GRID.position_of(index)), tissue=tissue, radius_mm=3.0)
+
+
+def test_a_reference_region_stands_in_the_curve_the_table_and_the_report(page: Handlers, session: Session) -> None:
+    session, view = page.reference(circle((6, 15, 2)), session)
+    assert "sh-ref-marrow" in view.curve_panel  # without a lesion too
+    assert view.viewer.info["references"][0]["tissue"] == "marrow"
+    session, _ = page.pick(click(), session)
+    _, view = page.analyse(session, quiet)
+    assert "Lesion over" in view.curve_panel
+    case = page.store.get(session.case_key)
+    (told,) = case.report.to_dict()["references"]
+    assert told["tissue"] == "marrow"
+    assert told["peak_ratio"] == pytest.approx(2.0 / 0.15, rel=0.1)
+    assert len(page.run.calls) == 1
+
+
+def test_reference_regions_move_are_removed_and_ask_no_route_again(page: Handlers, session: Session) -> None:
+    session, _ = page.pick(click(), session)
+    page.analyse(session, quiet)
+    session, _ = page.reference(circle((6, 15, 2)), session)
+    session, _ = page.reference(circle((9, 15, 2), "muscle"), session)
+    session, _ = page.reference(circle((22, 15, 2)), session)
+    assert [one.tissue for one in session.references] == ["marrow", "muscle"]
+    assert len(page.store.get(session.case_key).report.references) == 2
+    session, view = page.unreference(SimpleNamespace(tissue="marrow"), session)
+    assert [one.tissue for one in session.references] == ["muscle"]
+    assert "sh-ref-marrow" not in view.curve_panel
+    assert page.analyse(session, quiet) == (KEEP, View())
+    with pytest.raises(InvalidArgumentError, match="outside the volume"):
+        page.reference(SimpleNamespace(mm=[1e4, 0, 0], tissue="marrow", radius_mm=3.0), session)
+
+
+def test_occlusion_is_laid_over_the_image_and_can_be_stopped(
+    page: Handlers, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(occluding, "load_model", lambda *_: None)
+
+    def explain(_model: Any, image: Any, mask: Mask, *, progress: Any, **_: Any) -> ParametricMap:
+        progress(0.0, "occlusion: patch 1 of 1")
+        values = np.where(mask.voxels, 0.7, np.nan)
+        return ParametricMap("occlusion", "log-odds", values.astype(np.float32), image.grid)
+
+    page.explain = explain
+    asked = SimpleNamespace(route="unet")
+    with pytest.raises(InvalidArgumentError, match="marked and analysed"):
+        page.occlude(asked, session, quiet)
+    session, _ = page.pick(click(), session)
+    page.analyse(session, quiet)
+    kept, view = page.occlude(asked, session, quiet)
+    assert kept is KEEP
+    (told,) = [layer for layer in view.viewer.info["layers"] if layer["name"] == "occlusion_unet"]
+    assert (told["unit"], told["low"], told["high"]) == ("log-odds", pytest.approx(-0.7), pytest.approx(0.7))
+
+    def stop(*_: Any, **__: Any) -> None:
+        assert page.stop(session) == (KEEP, View())
+
+    assert page.occlude(asked, session, stop) == (KEEP, View())
+    assert page.store.get(session.case_key).report is not None
+
+
+def dumbbell() -> tuple[Volume, tuple[int, int, int], tuple[int, int, int]]:
+    """Two bright balls joined by a thin bridge, and a voxel in the middle of each."""
+    shape, first, second = (52, 76, 16), (26, 19, 8), (26, 55, 8)
+    grid = Grid(shape, np.diag([1.2, 1.2, 4.0, 1.0]))
+    index = np.moveaxis(np.indices(shape), 0, -1)
+    bright = np.zeros(shape, bool)
+    for centre in (first, second):
+        bright |= np.linalg.norm((index - centre) * (1.2, 1.2, 4.0), axis=-1) <= 13.0
+    bright[24:28, 19:55, 7:9] = True
+    signal = 200.0 + 100.0 * bright + np.random.default_rng(1).normal(0.0, 10.0, shape)
+    return Volume(signal.astype(np.float32), grid), first, second
+
+
+def test_a_leak_is_shown_cut_and_the_cut_taken_back(page: Handlers, session: Session, tmp_path: Path) -> None:
+    image, first, second = dumbbell()
+    write_volume(image, tmp_path / "dumbbell.nii.gz")
+    session, _ = page.upload([str(tmp_path / "dumbbell.nii.gz")], session)
+    at_first = SimpleNamespace(mm=list(image.grid.position_of(first)), background=False)
+    session, view = page.pick(at_first, session)
+    assert view.cut.visible
+    assert "leaks above" in view.tolerance_panel
+    assert "the region jumps in size" in view.tolerance_panel
+    growth = page.store.get(session.case_key).growth
+    beyond = 1.4 * growth.leak_tolerance
+    assert growth.mask(beyond).voxels[second]
+    session, view = page.cut(session)
+    assert session.cuts == 1
+    cut = page.store.get(session.case_key).growth
+    assert not cut.mask(min(beyond, cut.volume_curve()[0][-1])).voxels[second]
+    session, view = page.undo(session)
+    assert session.cuts == 0
+    assert len(session.seeds) == 1, "the cut is taken back, not the seed"
+    assert view.cut.visible
+    assert page.store.get(session.case_key).growth.leak_tolerance == growth.leak_tolerance

@@ -8,7 +8,7 @@ from typing import Any
 
 from spinehub.growing import Growth
 from spinehub.io import Source
-from spinehub.perfusion import HotSpot, Timing
+from spinehub.perfusion import HotSpot, Reference, Timing
 from spinehub.report import Report
 from spinehub.series import Curve, DynamicSeries, ParametricMap
 from spinehub.volume import Mask, Volume
@@ -65,6 +65,8 @@ class LoadedCase:
         The last growing; its seeds and reach say whether it still fits.
     given
         The mask where it was not grown: the U-Net's own or an uploaded one.
+    references
+        Reference regions on the page; here too, so that an answer worked out meanwhile shows them.
     outcome, report
         The last analysis, and its full report for the downloads.
     truth
@@ -84,6 +86,7 @@ class LoadedCase:
     truth: Mask | None = None
     analysed: tuple[object, ...] | None = None
     given: Mask | None = None
+    references: tuple[Reference, ...] = ()
 
 
 class CaseStore:

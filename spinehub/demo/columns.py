@@ -8,9 +8,11 @@ from spinehub.demo.markup import Markup, element
 from spinehub.demo.priors import prior_card
 from spinehub.demo.reader_panel import answer_form
 from spinehub.demo.report_card import notes_card
+from spinehub.demo.session import MAX_FILE_MB, MAX_FILES
 from spinehub.demo.shown import DOWNLOADS
 from spinehub.demo.source_panels import SOURCES
 from spinehub.demo.viewer import FileDrop, NiiViewer
+from spinehub.io.guard import MAX_AXIS, MAX_FRAMES, MAX_SAMPLES
 from spinehub.render.wording import UPLOAD_WARNING
 
 __all__ = ["card", "case_columns", "panel", "title"]
@@ -59,6 +61,7 @@ def _left_column() -> dict[str, Any]:
                 file_count="multiple", file_types=_FILE_TYPES, height=76, elem_classes="sh-upload", elem_id="sh-upload",
             )  # fmt: skip
             gr.HTML(element("p", UPLOAD_WARNING, class_="sh-small sh-hint"), js_on_load=None, apply_default_css=False)
+            gr.HTML(upload_limits(), js_on_load=None, apply_default_css=False)
             with gr.Column(visible=False) as parts["timing_group"]:
                 parts["times"] = gr.Textbox(
                     label="Frame interval in s, or the time of each frame",
@@ -89,6 +92,15 @@ def _left_column() -> dict[str, Any]:
             parts["stop_search"] = gr.Button("Stop", size="sm", elem_id="sh-stop-search")
         parts |= _border_card()
     return parts
+
+
+def upload_limits() -> Markup:
+    """What is refused, told before anything is sent; the numbers are those the checks use."""
+    text = (
+        f"At most {MAX_FILE_MB} MB a file, {MAX_FILES} files, {MAX_FRAMES} frames, {MAX_AXIS} voxels along an axis and "
+        f"{MAX_SAMPLES // 10**6} million voxels times frames. A sidecar .json with times may come along."
+    )
+    return element("details", element("summary", "Limits"), element("p", text), class_="sh-why")
 
 
 def _border_card() -> dict[str, Any]:

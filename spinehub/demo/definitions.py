@@ -15,6 +15,7 @@ SOURCES = {
     "Parker 2006": "https://doi.org/10.1002/mrm.21066",
     "Szomolanyi 2019": "https://pmc.ncbi.nlm.nih.gov/articles/PMC6738537/",
     "OSIPI lexicon": "https://osipi.github.io/OSIPI_CAPLEX/",
+    "Zeiler 2014": "https://doi.org/10.1007/978-3-319-10590-1_53",
     "Wang 2023": "https://doi.org/10.1016/j.jbo.2023.100498",
     "Brier 1950": "https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
     "Dice 1945": "https://doi.org/10.2307/1932409",
@@ -107,6 +108,22 @@ DEFINITIONS: dict[str, Definition] = {
         "Where the two parameters are read: the connected set in one slice, at least one voxel inside the mask's edge, "
         "with the highest mean enhancement from 30 to 120 s after arrival. Its size is the largest of 9 voxels, 50 mm² "
         "and 5 % of the lesion, at most half of it; vessels and dark voxels are left out.",
+    ),
+    "reference": Definition(
+        "Ratio to a reference region",
+        "Enhancement of the lesion's mean curve over that of a circle you place in normal marrow, muscle or a vessel: "
+        "early (45 s after arrival; without times, in the first frame after contrast) and at the highest frame of "
+        "each. It depends less on T1 weighting than a percentage does, but on where you place the circle. Below 5 % "
+        "enhancement of the circle no ratio is given. No threshold for these two classes is known.",
+        "enhancement of the lesion / enhancement of the circle",
+    ),
+    "occlusion": Definition(
+        "Occlusion, in log-odds",
+        "A square of the crop is replaced by the median of the tissue around it, and the network is asked again. The "
+        "map holds how much its log-odds for a primary tumour fall: above 0 the place speaks for a primary tumour, "
+        "below 0 for a metastasis. Covering makes images no scanner makes, so small changes mean little.",
+        "log-odds as it is − log-odds with the place covered",
+        "Zeiler 2014",
     ),
     "curve_type": Definition(
         "Curve type",

@@ -18,7 +18,10 @@ from spinehub.demo.lessons import lesson_case
 from spinehub.demo.links import linked_lesson, parse_link
 from spinehub.demo.loading import example_session, load_case, load_example, parse_times
 from spinehub.demo.markup import sentence
+from spinehub.demo.occluding import OcclusionHandlers
 from spinehub.demo.reader import ReaderHandlers, reader_parts
+from spinehub.demo.reference_panel import comparisons
+from spinehub.demo.references import ReferenceHandlers
 from spinehub.demo.regions import Reply
 from spinehub.demo.report_card import notes_of, said
 from spinehub.demo.session import Session, Workspace
@@ -32,7 +35,7 @@ __all__ = ["Handlers", "Reply"]
 _Asked = TypeVar("_Asked")
 
 
-class Handlers(ReaderHandlers):
+class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
     """All handlers of one page, with the folders and the store they share.
 
     Parameters
@@ -116,7 +119,7 @@ class Handlers(ReaderHandlers):
         """Read the same files again with the times the visitor typed."""
         times_s, interval_s = parse_times(text)
         session = replace(self._known(session), times_s=times_s, frame_interval_s=interval_s)
-        return self._explore(replace(session, seeds=(), tolerance=None, revision=session.revision + 1))
+        return self._explore(replace(session, seeds=(), tolerance=None, references=(), revision=session.revision + 1))
 
     def say_contrast(self, answer: str | None, session: Session) -> Reply:
         """Note whether contrast was given before a single volume."""
@@ -145,12 +148,17 @@ class Handlers(ReaderHandlers):
             return KEEP, View()
         report = shown.with_contrast_answer(report, session.contrast_given)
         case = replace(self._case(session), maps=report.maps, report=report, analysed=session.wanted)
-        case = self.store.put(session.case_key, replace(case, outcome=Outcome.of(report)))
+        case = replace(case, outcome=Outcome.of(report))
+        case = replace(case, report=replace(report, references=comparisons(case)))
+        case = self.store.put(session.case_key, case)
         return KEEP, replace(shown.outcome(case, hidden=session.labels_hidden), viewer=self._viewer(case, session))
 
     def stop(self, session: Session) -> Reply:
         """Stop what is being worked out, before its next stage, and say so."""
-        self.store.want(self._known(session).token, ("stopped",))
+        self.stop_occlusion(self._known(session))
+        if self._case(session).analysed == session.wanted:
+            return KEEP, View()  # the answer is there: only an explanation was being worked out
+        self.store.want(session.token, ("stopped",))
         return KEEP, shown.stopped()
 
     def downloads(self, session: Session) -> Reply:

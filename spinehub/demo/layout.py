@@ -140,6 +140,13 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
     on(parts["contrast"].input, handlers.say_contrast, parts["contrast"])
     on(parts["viewer"].unsupported, handlers.unsupported)
     on(parts["viewer"].why, handlers.why, **latest)
+    covering = {"show_progress": "full", "show_progress_on": parts["result_panel"], "trigger_mode": "once"}
+    on(parts["viewer"].occlude, handlers.occlude, concurrency_id="model", **covering)
+    for changed in (
+        on(parts["viewer"].reference, handlers.reference, **latest),
+        on(parts["viewer"].unreference, handlers.unreference, **latest),
+    ):
+        on(changed.then, handlers.downloads, concurrency_id="model")
     searching = {"show_progress": "full", "show_progress_on": parts["proposals_panel"], "trigger_mode": "once"}
     on(parts["propose"].click, handlers.propose, concurrency_id="model", **searching)
     on(parts["stop_search"].click, handlers.stop_search, queue=False)

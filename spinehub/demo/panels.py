@@ -1,15 +1,17 @@
 """What stands beside the viewer, as HTML: case, seeds, border, curve with parameters, notices."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spinehub.demo.cases import LoadedCase, Outcome
 from spinehub.demo.definitions import what
 from spinehub.demo.markup import Markup, element, join
 from spinehub.demo.plots import curve_plot, tolerance_plot
+from spinehub.demo.reference_panel import comparisons, reference_curves, reference_keys, reference_table, without_lesion
 from spinehub.demo.session import Session
 from spinehub.growing import Growth
+from spinehub.perfusion import Comparison
 from spinehub.render.prose import number, parameter_rows
 from spinehub.render.wording import MAP_NAMES, PARAMETER_NAMES, WARNING_TITLES, plain_reason
 from spinehub.series import DynamicSeries
@@ -125,20 +127,23 @@ def tolerance_panel(case: LoadedCase, session: Session) -> str:
 def curve_panel(case: LoadedCase) -> str:
     """Enhancement curve, the two parameters with their definitions, and the volume."""
     outcome = case.outcome
+    compared = comparisons(case)
     if outcome is None or outcome.curve is None or outcome.document["lesion"] is None:
-        return element("div", "The enhancement curve appears once a lesion is marked.", class_="sh-small")
+        return join(*without_lesion(case, compared))
     parts: list[Markup] = []
     if outcome.curve.signal.size > 1:
-        parts.append(curve_plot(outcome.curve, case.timing, outcome.hot_spot.curve if outcome.hot_spot else None))
-        parts.append(_legend(outcome))
+        spot = outcome.hot_spot.curve if outcome.hot_spot else None
+        parts.append(curve_plot(outcome.curve, case.timing, spot, reference_curves(compared)))
+        parts.append(_legend(outcome, compared))
     else:
         parts.append(element("div", "One volume has no curve: it takes frames over time.", class_="sh-small"))
     parts.append(element("div", *_figures(outcome.document), class_="sh-figures"))
+    parts.append(reference_table(case, compared))
     parts.append(_definitions(outcome))
     return join(*parts)
 
 
-def _legend(outcome: Outcome) -> Markup:
+def _legend(outcome: Outcome, compared: Sequence[Comparison]) -> Markup:
     items = [
         element("span", element("i", class_="sh-key sh-key-lesion"), "lesion mean"),
         element("span", element("i", class_="sh-key sh-key-band"), "middle half of its voxels"),
@@ -148,7 +153,7 @@ def _legend(outcome: Outcome) -> Markup:
         count = outcome.hot_spot.mask.count
         key = element("i", class_="sh-key sh-key-spot")
         items.insert(0, element("span", key, f"hot spot, {count} voxels", what("hot_spot")))
-    return element("div", *items, class_="sh-legend")
+    return element("div", *items, *reference_keys(compared), class_="sh-legend")
 
 
 def _figures(document: Mapping[str, Any]) -> list[Markup]:

@@ -3,6 +3,8 @@
 Colours and fonts come from page.css, so that both themes work; every axis names its unit.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,10 +19,25 @@ _MARKS_S = (45.0, 67.0, 240.0)
 """Seconds after arrival at which the two parameters are read."""
 
 
-def curve_plot(curve: Curve, timing: Timing, hot_spot: Curve | None = None) -> Markup:
-    """Enhancement of the lesion and its hot spot over time, with baseline, quartiles and reading times."""
-    x, unit = _time_axis(curve, timing)
-    curves = [curve.enhancement, curve.lower_quartile, curve.upper_quartile]
+def curve_plot(
+    curve: Curve | None, timing: Timing, hot_spot: Curve | None = None, references: Mapping[str, Curve] | None = None
+) -> Markup:
+    """Enhancement of the lesion and its hot spot over time, with baseline, quartiles and reading times.
+
+    Parameters
+    ----------
+    curve, hot_spot
+        Of the lesion; None where there is none.
+    timing
+        Of the series.
+    references
+        Curves of reference regions, by tissue; at least one where there is no lesion.
+    """
+    others = dict(references or {})
+    x, unit = _time_axis(curve or next(iter(others.values())), timing)
+    curves = [other.enhancement for other in others.values()]
+    if curve is not None:
+        curves += [curve.enhancement, curve.lower_quartile, curve.upper_quartile]
     if hot_spot is not None:
         curves.append(hot_spot.enhancement)
     values = np.concatenate(curves)
@@ -32,13 +49,16 @@ def curve_plot(curve: Curve, timing: Timing, hot_spot: Curve | None = None) -> M
     parts = [
         _baseline_shade(frame, x, timing, in_seconds=unit.startswith("seconds after")),
         axes(frame, unit, "%", whole=unit.startswith("frame")),
-        element("polygon", points=_band_points(frame, x, curve), class_="sh-band"),
-        element("polyline", points=frame.points(x, curve.enhancement), class_="sh-line sh-lesion"),
     ]
+    for tissue, other in others.items():
+        parts.append(element("polyline", points=frame.points(x, other.enhancement), class_=f"sh-line sh-ref-{tissue}"))
+    if curve is not None:
+        parts.append(element("polygon", points=_band_points(frame, x, curve), class_="sh-band"))
+        parts.append(element("polyline", points=frame.points(x, curve.enhancement), class_="sh-line sh-lesion"))
     if hot_spot is not None:
         parts.append(element("polyline", points=frame.points(x, hot_spot.enhancement), class_="sh-line sh-spot"))
         parts.extend(_dots(frame, x, hot_spot.enhancement))
-    else:
+    elif curve is not None:
         parts.extend(_dots(frame, x, curve.enhancement))
     if unit.startswith("seconds after"):
         parts.extend(reading_marks(frame))

@@ -57,8 +57,10 @@ class RegionHandlers(ABC):
         return self._add(Seed.at_index((i, j, k), grid, background=kind == "background"), session)  # type: ignore[arg-type]
 
     def undo(self, session: Session) -> Reply:
-        """Take the newest seed back."""
+        """Take the last cut back, or else the newest seed."""
         session = self._known(session)
+        if session.cuts:
+            return self._grow_again(replace(session, cuts=session.cuts - 1))
         taken = (*session.undone, *session.seeds[-1:])
         return self._grow_again(replace(session, seeds=session.seeds[:-1], undone=taken, cuts=0))
 

@@ -28,6 +28,7 @@ __all__ = ["result_panel"]
 
 _OUTSIDE = "outside_training_distribution"
 _SHOWN_CONTRIBUTIONS = 6
+_NETWORKS = ("unet", "inception_resnet")
 
 
 def result_panel(outcome: Outcome | None) -> str:
@@ -142,6 +143,8 @@ def _why(route: Mapping[str, Any], explanation: Mapping[str, Any], case: tuple[f
         body.append(_contributions(explanation["contributions"]))
     if "class_map" in explanation:
         body.append(_class_map(route["name"], explanation))
+    if route["name"] in _NETWORKS:
+        body.append(_occlusion(route["name"]))
     model = route["model"] or {}
     if model.get("id"):
         text = f"Weights: {model['id']}. Probability for equal priors. "
@@ -168,6 +171,16 @@ def _class_map(name: str, explanation: Mapping[str, Any]) -> Markup:
     if share is not None:
         text += f"It reads {100 * share:.0f} % of the region as lesion. "
     return element("p", text, show)
+
+
+def _occlusion(name: str) -> Markup:
+    ask = element("button", "Cover it piece by piece", type="button", class_="sh-link", data_occlude=name)
+    text = (
+        " (some seconds): each place is replaced by the tissue around it, and the map shows how far the log-odds move. "
+        "Orange places speak for a primary tumour, blue ones for a metastasis. It shows what the network looks at, "
+        "not why a lesion is what it is. "
+    )
+    return element("p", ask, text, what("occlusion"))
 
 
 def _contributions(contributions: list[tuple[str, float]]) -> Markup:

@@ -115,6 +115,13 @@ def region_layers(case: LoadedCase) -> list[tuple[ParametricMap, dict[str, Any]]
             told = {"name": class_map.name, "label": f"{ROUTE_NAMES[name]} class map", "unit": "", "low": 0.0}
             told |= {"high": 1.0, "colormap": "spinehub-classes", "ends": ["metastasis", "primary"]}
             layers.append((class_map, told))
+        if "occlusion" in explanation:
+            values = np.asarray(explanation["occlusion"], dtype=np.float32)
+            most = max(float(np.nanmax(np.abs(values))), 1e-6)
+            occlusion = ParametricMap(f"occlusion_{name}", "log-odds", values, case.image.grid)
+            told = {"name": occlusion.name, "label": f"{ROUTE_NAMES[name]}: what covering a place changes"}
+            told |= {"unit": "log-odds", "low": -most, "high": most, "colormap": "spinehub-classes"}
+            layers.append((occlusion, told))
     if case.truth is not None:
         told = {"name": "truth", "label": "True lesion (simulated)", "unit": "", "low": 0.0, "high": 1.0}
         inside = np.where(case.truth.voxels, 1.0, np.nan).astype(np.float32)
@@ -236,6 +243,9 @@ def _region_info(case: LoadedCase, session: Session) -> dict[str, Any]:
         "reach_mm": session.reach_mm,
         "teaching": session.teaching,
         "mask_source": session.mask_source,
+        "references": [
+            {"mm": list(one.center_mm), "tissue": one.tissue, "radius_mm": one.radius_mm} for one in case.references
+        ],
         "own_image": not session.is_example,
         "focus": seeds[-1]["mm"] if seeds else None,
     }

@@ -10,7 +10,7 @@ import gradio as gr
 from spinehub.demo.cases import CaseStore
 from spinehub.demo.handlers import Handlers
 from spinehub.demo.layout import build_demo
-from spinehub.demo.session import Workspace
+from spinehub.demo.session import MAX_FILE_MB, Workspace
 from spinehub.demo.theme import HEAD, page_theme
 
 __all__ = ["launch"]
@@ -45,7 +45,7 @@ def launch(demo: gr.Blocks | None = None, *, wait: bool = True) -> gr.Blocks:
         pwa=False,
         mcp_server=False,
         allowed_paths=[],
-        max_file_size="300mb",
+        max_file_size=f"{MAX_FILE_MB}mb",
         state_session_capacity=40,
         footer_links=[],
         theme=page_theme(),

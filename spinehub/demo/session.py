@@ -19,6 +19,7 @@ import gradio as gr
 
 from spinehub.demo.links import Linked
 from spinehub.errors import InputRefusedError, InvalidArgumentError
+from spinehub.perfusion import Reference
 from spinehub.report import ReaderNotes
 from spinehub.teaching import Reading
 from spinehub.volume import Seed
@@ -29,6 +30,7 @@ MaskSource: TypeAlias = Literal["growing", "unet", "file"]
 
 EXAMPLE_FOLDER = "example"
 _PREFIX = "spinehub-"
+MAX_FILE_MB = 300
 MAX_FILES = 60
 """Files of one upload: as many as frames the page can show."""
 
@@ -55,6 +57,8 @@ class Session:
         How many leaks of this region were cut at the neck.
     linked
         What the link the page was opened with asks for, until it is done.
+    references
+        Reference regions, at most one of a tissue.
     mask_source
         Where the mask comes from: grown from the seeds, drawn by the U-Net around them, or a file.
     mask_file
@@ -82,6 +86,7 @@ class Session:
     undone: tuple[Seed, ...] = ()
     cuts: int = 0
     linked: Linked | None = None
+    references: tuple[Reference, ...] = ()
     mask_source: MaskSource = "growing"
     mask_file: str | None = None
     notes: ReaderNotes = field(default_factory=ReaderNotes)

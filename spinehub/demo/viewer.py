@@ -31,7 +31,7 @@ _SCRIPTS = (
     "print.js",
 )
 _ON_LOAD = """
-const events = ['pick', 'unsupported', 'why'];
+const events = ['pick', 'unsupported', 'why', 'reference', 'unreference', 'occlude'];
 window.spinehub.mount(element, props, trigger, watch);
 """
 
@@ -55,6 +55,12 @@ class NiiViewer(gr.HTML):
         The user set a seed: ``mm`` (x, y, z; RAS+) and ``background``.
     why
         The user asked about the voxel under the crosshair: ``mm``.
+    reference
+        The user placed a reference region: ``mm``, ``tissue`` and ``radius_mm``.
+    unreference
+        The user took one away: ``tissue``.
+    occlude
+        The user asks what a network looks at: ``route``.
     unsupported
         The browser has no WebGL2.
     """

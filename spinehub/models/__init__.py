@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         write_evaluation,
     )
     from spinehub.models.network import NetworkResult, use_device
+    from spinehub.models.occlusion import explain_by_occlusion
     from spinehub.models.segmenter import LesionSegmenter, LesionVote
     from spinehub.models.sources import EMBEDDED, WeightsNotInstalledError
 
@@ -36,6 +37,7 @@ __all__ = [
     "NetworkResult",
     "RadiomicsClassifier",
     "WeightsNotInstalledError",
+    "explain_by_occlusion",
     "fit_calibration",
     "fit_domain",
     "from_pretrained",
@@ -60,6 +62,7 @@ _HOMES = {
     "NetworkResult": "network",
     "RadiomicsClassifier": "feature_classifier",
     "WeightsNotInstalledError": "sources",
+    "explain_by_occlusion": "occlusion",
     "fit_calibration": "calibration",
     "fit_domain": "domain",
     "from_pretrained": "loading",

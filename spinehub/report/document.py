@@ -9,7 +9,7 @@ import numpy as np
 
 from spinehub._version import __version__
 from spinehub.growing import Leak, Stability
-from spinehub.perfusion import Timing
+from spinehub.perfusion import Comparison, Timing
 from spinehub.render.wording import DISCLAIMER
 from spinehub.report.records import Finding, Report, RouteAnswer
 from spinehub.series import DynamicSeries, Protocol
@@ -45,6 +45,8 @@ def report_document(report: Report) -> dict[str, Any]:
         "versions": versions(),
         "disclaimer": DISCLAIMER,
     }
+    if report.references:  # only where a reader placed some
+        document["references"] = [_reference(comparison) for comparison in report.references]
     plain = {name: strict_json(value) for name, value in document.items()}
     # exact: the mask is a comparison with the tolerance, and seeds and reach must grow it again
     plain["growing"] = strict_json(_growing(report), digits=17)
@@ -81,6 +83,15 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _reference(comparison: Comparison) -> dict[str, Any]:
+    names = ("early_ratio", "peak_ratio", "signal_ratio", "early_at", "reason")
+    return {
+        **vars(comparison.reference),
+        "voxels": comparison.mask.count,
+        **{name: getattr(comparison, name) for name in names},
+    }
 
 
 def _input(report: Report) -> dict[str, Any]:

@@ -85,6 +85,9 @@ def curve_rows(report: Report) -> Iterable[dict[str, Any]]:
         row: dict[str, Any] = {"frame": frame, "time_s": time_s, "seconds_from_arrival": since}
         row |= _curve_columns("lesion", lesion, frame)
         row |= _curve_columns("hot_spot", spot.curve if spot is not None else None, frame)
+        for comparison in report.references:
+            columns = _curve_columns(f"reference_{comparison.reference.tissue}", comparison.curve, frame)
+            row |= {name: value for name, value in columns.items() if not name.endswith("quartile")}
         yield strict_json(row)
 
 

@@ -10,7 +10,7 @@ from spinehub.errors import InvalidArgumentError
 from spinehub.features import FeatureRow
 from spinehub.growing import Growth, Stability
 from spinehub.io import Source
-from spinehub.perfusion import HotSpot, Parameter, Timing
+from spinehub.perfusion import Comparison, HotSpot, Parameter, Timing
 from spinehub.render import Scene
 from spinehub.report.measures import Measures
 from spinehub.report.reader import ReaderNotes
@@ -132,6 +132,8 @@ class Report:
         In the order of :data:`WARNING_CODES`, each code at most once.
     source
         File names and hashes; None for data that did not come from a file.
+    references
+        The lesion beside reference regions a reader placed; empty as `analyse` returns it.
     stability
         How far the region agrees with itself, grown again from jittered seeds; None where that was not asked for.
     reader
@@ -150,6 +152,7 @@ class Report:
     source: Source | None = None
     stability: Stability | None = None
     reader: ReaderNotes = field(default_factory=ReaderNotes)
+    references: tuple[Comparison, ...] = ()
 
     def __post_init__(self) -> None:
         if tuple(answer.name for answer in self.routes) != ROUTES:

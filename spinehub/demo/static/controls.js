@@ -65,7 +65,7 @@
     onRelease(event) {
       const pressed = this.pressed;
       this.pressed = null;
-      if (!pressed || pressed.button !== 0 || event.button !== 0 || this.viewer.mode !== "seed") return;
+      if (!pressed || pressed.button !== 0 || event.button !== 0 || this.viewer.mode === "browse") return;
       const moved = Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y);
       const frac = moved <= CLICK_SLACK_PX && event.target === this.canvas ? this.placeUnder(event) : null;
       if (frac) this.pick(frac);
@@ -82,7 +82,13 @@
       const { viewer } = this;
       viewer.nv.scene.crosshairPos = frac;
       viewer.nv.drawScene();
-      viewer.pickAt(viewer.crosshairMm(), viewer.background);
+      if (viewer.mode === "reference") this.placeReference();
+      else viewer.pickAt(viewer.crosshairMm(), viewer.background);
+    }
+
+    placeReference() {
+      const radius_mm = Math.min(20, Math.max(1, Number(this.control("radius").value) || 4));
+      this.viewer.trigger("reference", { mm: this.viewer.crosshairMm(), tissue: this.control("tissue").value, radius_mm });
     }
 
     /* --- keyboard --- */
@@ -97,10 +103,11 @@
         ArrowUp: () => move(1), ArrowDown: () => move(-1), PageUp: () => move(1), PageDown: () => move(-1),
         ArrowRight: () => viewer.setFrame(viewer.frame + 1), ArrowLeft: () => viewer.setFrame(viewer.frame - 1),
         " ": () => this.toggleCine(), s: () => this.setMode("seed"), b: () => this.setMode("browse"),
+        m: () => this.setMode("reference"),
         r: () => viewer.resetWindow(), d: () => this.press("subtract"), f: () => this.press("fill"),
         w: () => this.press("why"),
         Enter: () => {
-          if (viewer.mode === "seed") this.pick(viewer.nv.scene.crosshairPos);
+          if (viewer.mode !== "browse") this.pick(viewer.nv.scene.crosshairPos);
         },
         Escape: () => this.setMode("browse"),
       };
@@ -121,7 +128,7 @@
 
     press(name) {
       const { viewer } = this;
-      if (name === "browse" || name === "seed") this.setMode(name);
+      if (["browse", "seed", "reference"].includes(name)) this.setMode(name);
       if (name === "reset") { this.control("window").value = "auto"; viewer.resetWindow(); }
       if (name === "subtract") viewer.setSubtraction(!viewer.subtracting);
       if (name === "fill") viewer.setFill(!viewer.fill);
@@ -215,7 +222,7 @@
     showPressed() {
       const { viewer } = this;
       const pressed = {
-        browse: viewer.mode === "browse", seed: viewer.mode === "seed", subtract: viewer.subtracting,
+        browse: viewer.mode === "browse", seed: viewer.mode === "seed", reference: viewer.mode === "reference", subtract: viewer.subtracting,
         fill: viewer.fill, render: viewer.rendering, play: this.timer !== null,
       };
       for (const [name, on] of Object.entries(pressed)) this.button(name).setAttribute("aria-pressed", String(on));
@@ -244,8 +251,9 @@
       bar.hidden = !map;
       const ask = this.root.querySelector(".sh-what-map"), label = map ? `What is this: ${map.label}?` : "";
       ask.hidden = !map;
-      ask.dataset.define = map ? map.name.replace(/^class_map.*/, "class_map") : "";
+      ask.dataset.define = map ? map.name.replace(/^(class_map|occlusion).*/, "$1") : "";
       ask.title = label; ask.setAttribute("aria-label", label);
+      this.root.querySelector(".sh-opacity").hidden = !map;
       if (!map) return;
       const unit = map.unit ? ` ${map.unit}` : "";
       const lut = this.viewer.nv.colormap(map.colormap), ctx = bar.querySelector("canvas").getContext("2d");

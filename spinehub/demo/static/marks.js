@@ -1,5 +1,5 @@
-/* Marks beside mask and seeds: lesions the U-Net proposes, as numbered rings. They are read from the list on the page,
-   so that a ring and its button never say different things. */
+/* Marks beside mask and seeds: reference regions, and lesions the U-Net proposes, as numbered rings. The latter are read
+   from the list on the page, so that a ring and its button never say different things. */
 (function () {
   "use strict";
   const NS = (window.spinehub = window.spinehub || {});
@@ -33,6 +33,14 @@
       ctx.setLineDash([5 * scale, 3 * scale]);
       ring(ctx, x, y, radius, scale, "#7cc4e4");
       label(ctx, rank, x + 0.75 * radius, y - 0.75 * radius, scale);
+    }
+    ctx.setLineDash([]);
+    for (const { mm, tissue, radius_mm: radius } of viewer.info.references || []) {
+      const vox = place(viewer, mm);
+      if (vox[tile.w] !== at[tile.w] || NS.PLANES[tile.plane] !== viewer.info.acquired) continue;
+      const x = tile.across(vox[tile.u] + 0.5), y = tile.up(vox[tile.v] + 0.5), size = radius * tile.pixelsPerMm;
+      ring(ctx, x, y, size, scale, "#8fe08f");
+      label(ctx, tissue, x + size, y - 0.4 * size, scale);
     }
     ctx.restore();
   };

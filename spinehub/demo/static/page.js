@@ -102,6 +102,10 @@
   document.addEventListener("click", (event) => {
     const place = event.target.closest("[data-propose]")?.dataset.propose;
     if (place) window.spinehubViewer?.pickAt(place.split(",").map(Number), false);
+    const route = event.target.closest("[data-occlude]")?.dataset.occlude;
+    if (route) window.spinehubViewer?.occlude(route);
+    const tissue = event.target.closest("[data-unreference]")?.dataset.unreference;
+    if (tissue) window.spinehubViewer?.trigger("unreference", { tissue });
   });
 
   document.addEventListener("spinehub:tolerance", (event) => {

@@ -150,6 +150,14 @@
       setTimeout(() => { if (this.messageText === waiting) this.message(""); }, 15000);
     }
 
+    /* Ask what a network looks at; its map is shown when it comes. */
+    occlude(route) {
+      this.overlays.wanted = `occlusion_${route}`;
+      if (this.overlays.offered().some((map) => map.name === this.overlays.wanted)) {
+        this.controls.showOverlay(this.overlays.wanted);
+      } else this.trigger("occlude", { route });
+    }
+
     placeSeeds(seeds) {
       this.seeds = seeds.map((seed) => ({
         background: seed.background, vox: Array.from(this.nv.frac2vox(this.nv.mm2frac([...seed.mm, 1], 0, true))),
