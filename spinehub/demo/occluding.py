@@ -11,9 +11,9 @@ from spinehub.demo.regions import RegionHandlers, Reply
 from spinehub.demo.session import Session
 from spinehub.demo.view import KEEP, View
 from spinehub.errors import InvalidArgumentError
-from spinehub.models import explain_by_occlusion
 from spinehub.render.wording import ROUTE_NAMES
 from spinehub.routes import DEFAULT_MODELS, load_model
+from spinehub.series import ParametricMap
 from spinehub.volume import Mask
 
 __all__ = ["NETWORK_ROUTES", "OcclusionHandlers"]
@@ -22,10 +22,16 @@ NETWORK_ROUTES = ("unet", "inception_resnet")
 """The routes that read the image itself, and can be explained by covering it."""
 
 
+def _explain(*arguments: Any, **named: Any) -> ParametricMap:
+    from spinehub.models import explain_by_occlusion  # loads torch, which the page itself does without
+
+    return explain_by_occlusion(*arguments, **named)
+
+
 class OcclusionHandlers(RegionHandlers):
     """Handler of occlusion."""
 
-    explain: Any = staticmethod(explain_by_occlusion)
+    explain: Any = staticmethod(_explain)
 
     def occlude(self, event: gr.EventData, session: Session, progress: gr.Progress = gr.Progress()) -> Reply:  # noqa: B008
         """Cover the lesion piece by piece and lay over the image how far the answer moves."""
