@@ -1,7 +1,7 @@
 """Paired ablations of the U-Net at a short budget, and a learning curve.
 
     python benchmarks/ablations.py --work runs/ablations [--cases 500] [--test-cases 200] [--steps 640] [--seeds 0 1 2]
-        [--only ablations|curve]
+        [--only ablations|curve] [--variant NAME ...]
 
 Every variant learns from the same simulated cases with the same seeds, steps and batches, and is judged on the same
 sealed cases; what changes is one thing at a time, against the default (modified, maps + frames, inputs hidden at
@@ -82,6 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=640, help="optimiser steps of each training")
     parser.add_argument("--batch", type=int, default=16, help="slices per step")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="trainings of each variant")
+    parser.add_argument("--variant", action="append", choices=list(VARIANTS), help="beside the default; repeatable")
     parser.add_argument("--curve", type=int, nargs="+", default=list(CURVE), help="cases of the learning curve")
     parser.add_argument("--only", choices=("ablations", "curve"), help="one half alone")
     parser.add_argument("--workers", type=int, default=2, help="processes")
@@ -99,12 +100,13 @@ def _about(options: argparse.Namespace) -> Iterable[str]:
 
 def _ablations(options: argparse.Namespace) -> Iterable[str]:
     recipes = _learned(options.cases)
-    found = {name: _answers(name, variant, recipes, options) for name, variant in VARIANTS.items()}
+    names = list(VARIANTS) if options.variant is None else [DEFAULT, *options.variant]
+    found = {name: _answers(name, VARIANTS[name], recipes, options) for name in names}
     yield "## One change at a time"
     yield ""
     yield "| variant | regime | AUC | difference from the default | Dice | difference |"
     yield "|---|---|---|---|---|---|"
-    for name in VARIANTS:
+    for name in names:
         for regime in REGIMES:
             own, base = found[name].get(regime), found[DEFAULT].get(regime)
             if own is None or base is None:

@@ -1,7 +1,7 @@
 """The table of the source on sealed simulated patients: every route, per regime, beside published figures and floors.
 
     python benchmarks/sealed_table.py --work runs/sealed --model unet=runs/unet-dce ... [--stack FILE]
-        [--embedding unet=FILE] [--cases 1000] [--priors 0]
+        [--embedding unet=FILE] [--cases 1000] [--other-cases 1000] [--priors 0]
 
 Draws the `matched` cohort, `as-published` and the second world from seeds that nothing else uses, judges every route on
 them and writes ``sealed_table.md`` into `--work`. Cases are rendered when they are judged and never written. What was
@@ -55,12 +55,23 @@ Evaluations = Mapping[str, Mapping[str, Any]]
 def main() -> None:
     options = _options()
     begun = time.monotonic()
-    lines = [f"# Sealed cohorts: {options.cases} simulated patients each", "", _ABOUT, ""]
+    lines = ["# Sealed cohorts", "", _ABOUT, ""]
     matched = _judged("matched", options, ("end_to_end", "truth_mask"), REGIMES)
-    lines += ["## matched", "", *_table(matched), *_beside(matched), *_targets(matched)]
+    lines += [
+        f"## matched, {options.cases} simulated patients",
+        "",
+        *_table(matched),
+        *_beside(matched),
+        *_targets(matched),
+    ]
     for name in ("as-published", "second world"):
         evaluations = _judged(name, options, ("end_to_end",), REGIMES)
-        lines += [f"## {name}", "", *_table(evaluations), *_beside(evaluations)]
+        lines += [
+            f"## {name}, {options.other_cases} simulated patients",
+            "",
+            *_table(evaluations),
+            *_beside(evaluations),
+        ]
     lines += ["## Drop of AUC to the second world", "", *_drop(options.work)]
     if options.priors:
         lines += ["## Kinetic priors, dynamic series, end to end", "", *_priors(options)]
@@ -84,10 +95,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", action="append", default=[], metavar="ROUTE=ID", help="name, folder or Hub id")
     parser.add_argument("--embedding", action="append", default=[], metavar="ROUTE=FILE", help="row beside a network")
     parser.add_argument("--stack", type=Path, metavar="FILE", help="stacked.json")
-    parser.add_argument("--cases", type=int, default=1000, help="patients in each cohort")
+    parser.add_argument("--cases", type=int, default=1000, help="patients of the matched cohort")
+    parser.add_argument("--other-cases", type=int, help="of as-published and of the second world; as many by default")
     parser.add_argument("--priors", type=int, default=0, help="patients under each kinetic prior; 0: leave out")
     parser.add_argument("--workers", type=int, default=2, help="processes")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.other_cases = options.cases if options.other_cases is None else options.other_cases
+    return options
 
 
 def _judged(
@@ -95,7 +109,7 @@ def _judged(
 ) -> Evaluations:
     world: Any = "second" if name == "second world" else "first"
     cohort: Any = "as-published" if name == "as-published" else "matched"
-    count = options.priors if name == "priors" else options.cases
+    count = {"matched": options.cases, "priors": options.priors}.get(name, options.other_cases)
     kinetics: Any = prior
     recipes = tuple(recipes_of(world, count, SEEDS[name], cohort=cohort, kinetics=kinetics))
     asked: Any = {"regimes": regimes, "mask_sources": sources}
@@ -216,7 +230,7 @@ def _cell(figure: Mapping[str, float | None] | None) -> str:
 
 def _command(options: argparse.Namespace) -> str:
     """The call with the names of files alone, since a path may say who made it."""
-    words = [f"--cases {options.cases}"]
+    words = [f"--cases {options.cases} --other-cases {options.other_cases}"]
     words += [f"--model {word.split('=')[0]}={Path(word.split('=', 1)[1]).name}" for word in options.model]
     words += [f"--embedding {word.split('=')[0]}={Path(word.split('=', 1)[1]).name}" for word in options.embedding]
     words += [f"--stack {options.stack.name}"] if options.stack is not None else []

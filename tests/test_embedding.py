@@ -1,16 +1,23 @@
 """embed() + logistic regression: what it learns, what it refuses, and its file."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from phantoms import ball_case
 from safetensors.numpy import save_file
 
+from spinehub.dataset import PreparationPlan, prepare_cohort
 from spinehub.errors import InvalidArgumentError, ModelError
+from spinehub.inputs import PreprocessingSpec
 from spinehub.metrics import auc
+from spinehub.models import LesionSegmenter, from_pretrained
 from spinehub.models.embedding import EmbeddingModel, Line
 from spinehub.models.embedding_fitting import fit_embedding
+from spinehub.training import train_embedding
 
 ACTIVATIONS = 30
 
@@ -90,3 +97,28 @@ def test_too_few_cases_are_refused() -> None:
     table, labels, regimes, patients = held_out(20, 4.0)
     with pytest.raises(InvalidArgumentError, match="one row per label"):
         fit_embedding(table[:-1], labels, regimes, patients, route="unet", network_sha256="aa")
+
+
+def test_it_is_fitted_on_what_the_training_held_out(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    spec = PreprocessingSpec(size=16, spacing_mm=3.0)
+    network = LesionSegmenter.create(spec, encoder_name="tu-resnet10t", encoder_depth=3, decoder_channels=[16, 8, 8])
+    network.training = {"simulated": {"seed": [1]}, "cases": 30}
+    folder = network.save_pretrained(tmp_path / "unet")
+    cases = [ball_case(number) for number in range(24)]
+    prepare_cohort(cases, PreparationPlan({"unet": spec}), tmp_path / "prepared", workers=1)
+    names = [case.case_id for case in cases]
+    split = {"training": ["never looked at"], "validation": names[:4], "calibration": names[4:]}
+    with pytest.raises(InvalidArgumentError, match="must hold training/split"):
+        train_embedding("unet", folder, tmp_path / "stacked", prepared=tmp_path / "prepared")
+    (folder / "training").mkdir()
+    (folder / "training" / "split.json").write_text(json.dumps(split))
+    path = train_embedding("unet", folder, tmp_path / "stacked", prepared=tmp_path / "prepared")
+    assert path.name == "embedding-unet.safetensors"
+    fitted = EmbeddingModel.load(path)
+    assert fitted.network_sha256 == from_pretrained(folder).sha256
+    assert fitted.training["simulated"] == {"seed": [1]}  # so that its own cases are refused when it is judged
+    for regime in fitted.lines:
+        assert fitted.training[regime]["cases"] == 24
+    # A primary tumour's ball takes up more, which even an untrained network passes on.
+    assert fitted.training["dynamic"]["out_of_fold_auc"] > 0.9
