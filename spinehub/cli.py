@@ -70,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"spinehub {__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_analyse(verbs)
+    words.add_analyse(_verb(verbs, "analyse", _analyse, "measure a lesion and ask the four routes"))
     _add_simulate(verbs)
     _add_train(verbs)
     words.add_evaluate(_verb(verbs, "evaluate", _evaluate, "score the routes on a cohort they were not trained on"))
@@ -87,33 +87,6 @@ def _verb(verbs: Any, name: str, run: Callable[[argparse.Namespace], None], text
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
     parser.set_defaults(run=run)
     return parser
-
-
-def _add_analyse(verbs: Any) -> None:
-    parser = _verb(verbs, "analyse", _analyse, "measure a lesion and ask the four routes")
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="3-D or 4-D file, or one file per frame")
-    lesion = parser.add_mutually_exclusive_group(required=True)
-    lesion.add_argument(
-        "--seed", action="append", type=words.index, metavar="I,J,K", help="voxel in the lesion; repeatable"
-    )
-    lesion.add_argument("--seed-mm", action="append", type=words.position, metavar="X,Y,Z", help="the same in mm, RAS+")
-    lesion.add_argument("--mask", type=Path, metavar="MASK", help="mask of the lesion on the image's grid")
-    parser.add_argument("--background-seed", action="append", default=[], type=words.index, metavar="I,J,K",
-                        help="voxel that must stay outside; repeatable")  # fmt: skip
-    parser.add_argument(
-        "--tolerance", default="auto", type=words.tolerance, metavar="auto|FLOAT", help="how far to grow"
-    )
-    parser.add_argument("--reach-mm", default=60.0, type=words.positive, metavar="R", help="never farther from a seed")
-    parser.add_argument("--stability", action="store_true",
-                        help="grow again from seeds a few mm away and say how far the regions agree")  # fmt: skip
-    times = parser.add_mutually_exclusive_group()
-    times.add_argument("--times-s", type=words.numbers, metavar="T0,T1,...", help="time of each frame in seconds")
-    times.add_argument("--frame-interval-s", type=words.positive, metavar="DT", help="seconds between frames")
-    parser.add_argument("--baseline-frames", type=words.count, metavar="N", help="frames before contrast arrives")
-    parser.add_argument("--model", action="append", default=[], type=words.model, metavar="ROUTE=ID",
-                        help=f"weights of a route ({', '.join(words.ROUTES)}): name, folder or Hub id")  # fmt: skip
-    parser.add_argument("--output", required=True, type=words.output, metavar="DIR", help="folder for the results")
-    words.add_sources(parser)
 
 
 def _add_simulate(verbs: Any) -> None:
@@ -154,11 +127,13 @@ def _analyse(arguments: argparse.Namespace) -> None:
     seeds = _seeds(arguments, image.grid)
     mask = None if arguments.mask is None else read_mask(arguments.mask, image.grid)
 
-    from spinehub.growing import GrowingWarning
+    from spinehub.growing import GrowingWarning, Limits
     from spinehub.pipeline import DEFAULT_MODELS, analyse
     from spinehub.render.prose import summary_lines
     from spinehub.routes import load_model
 
+    keep_out = None if arguments.keep_out is None else read_mask(arguments.keep_out, image.grid)
+    limits = Limits(arguments.intensity_range, arguments.box, keep_out) if mask is None else None
     for route, model_id in arguments.model:
         if model_id not in DEFAULT_MODELS.values():
             load_model(route, model_id)  # a mistyped folder must not wait for the end of the analysis
@@ -170,6 +145,7 @@ def _analyse(arguments: argparse.Namespace) -> None:
             mask=mask,
             tolerance=arguments.tolerance,
             reach_mm=arguments.reach_mm,
+            limits=limits,
             repeat=arguments.stability,
             models={**DEFAULT_MODELS, **dict(arguments.model)},
             source=describe_source(*arguments.inputs),
@@ -198,8 +174,10 @@ def _warn_of_ignored(arguments: argparse.Namespace, image: "DynamicSeries | Volu
         for name in ("times_s", "frame_interval_s", "baseline_frames"):
             if getattr(arguments, name) is not None:
                 _warn(f"--{name.replace('_', '-')} is ignored: the input is a single volume, which has no frames")
-    if arguments.mask is not None and arguments.background_seed:
-        _warn("--background-seed is ignored: the region comes from --mask")
+    if arguments.mask is not None:
+        for name in ("background_seed", "box", "intensity_range", "keep_out"):
+            if getattr(arguments, name):
+                _warn(f"--{name.replace('_', '-')} is ignored: the region comes from --mask")
 
 
 def _simulate(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from spinehub.errors import InvalidArgumentError
 from spinehub.features import extract_features
-from spinehub.growing import Growth, Stability, grow, stability
+from spinehub.growing import Growth, Limits, Stability, grow, stability
 from spinehub.io import Source
 from spinehub.perfusion import (
     Timing,
@@ -42,6 +42,7 @@ def analyse(
     mask: Mask | None = None,
     tolerance: float | Literal["auto"] = "auto",
     reach_mm: float = 60.0,
+    limits: Limits | None = None,
     repeat: bool = False,
     models: Mapping[str, Any] | None = None,
     source: Source | None = None,
@@ -61,6 +62,8 @@ def analyse(
         How far to grow, in the unit of :attr:`Growth.arrival`; ``"auto"`` for the suggested tolerance.
     reach_mm
         The region stays within this distance of a foreground seed.
+    limits
+        Where the region may not go besides, see :class:`spinehub.growing.Limits`; None sets no limit.
     repeat
         Grow again from seeds moved by a few mm and with tolerances around the one used, and report how far the
         regions agree, see :func:`spinehub.growing.stability`.
@@ -81,19 +84,23 @@ def analyse(
     ------
     InvalidArgumentError
         If seeds and mask are both given, the mask is empty, a seed lies outside the volume, there are only
-        background seeds, or the tolerance is negative or not finite.
+        background seeds, the tolerance is negative or not finite, limits are given without seeds, or a seed lies
+        outside a limit.
     GridMismatchError
-        If the mask lies on another grid.
+        If the mask, or the one of the limits, lies on another grid.
     """
     tell = progress or (lambda _share, _text: None)
     _check(image, seeds, mask, tolerance)
+    if limits is not None and not seeds:
+        raise InvalidArgumentError("limits must come with seeds: they say where a region may not grow")
     tell(0.0, "timing and maps")
     timing = assess_timing(image)
     maps = compute_maps(image, timing) if isinstance(image, DynamicSeries) else {}
     growth, used, region = None, None, mask
     if seeds:
         tell(0.3, "region growing")
-        growth = grow(image, seeds, reach_mm=reach_mm)  # as anyone grows it, so that tolerances agree
+        within = {} if limits is None else vars(limits)
+        growth = grow(image, seeds, reach_mm=reach_mm, **within)  # as anyone grows it, so that tolerances agree
         used = growth.suggested_tolerance if tolerance == "auto" else float(tolerance)
         region = growth.mask(used)
     repeated = _repeated(image, growth, tolerance) if repeat else None
@@ -127,7 +134,9 @@ def _repeated(
     """How far the region agrees with itself, grown again; None where nothing was grown or nothing could be found."""
     if growth is None or growth.warning is not None:
         return None
-    return stability(image, growth.seeds, tolerance=tolerance, reach_mm=growth.reach_mm, growth=growth)
+    return stability(
+        image, growth.seeds, tolerance=tolerance, reach_mm=growth.reach_mm, limits=growth.limits, growth=growth
+    )
 
 
 def _check(

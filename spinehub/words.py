@@ -11,14 +11,17 @@ from typing import Any
 
 __all__ = [
     "ROUTES",
+    "add_analyse",
     "add_evaluate",
     "add_models",
     "add_publish",
     "add_replay",
     "add_simulate",
     "add_sources",
+    "box",
     "count",
     "index",
+    "intensity_range",
     "model",
     "numbers",
     "output",
@@ -50,6 +53,24 @@ def index(text: str) -> tuple[int, int, int]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be three whole numbers I,J,K, got {text!r}") from None
     return i, j, k
+
+
+def box(text: str) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Two opposite corners ``I0,J0,K0,I1,J1,K1``."""
+    if not re.fullmatch(r"\d{1,18}(,\d{1,18}){5}", text):
+        raise argparse.ArgumentTypeError(
+            f"must be two corners I0,J0,K0,I1,J1,K1 of whole numbers of at least 0, got {text!r}"
+        )
+    i, j, k, far_i, far_j, far_k = (int(part) for part in text.split(","))
+    return (i, j, k), (far_i, far_j, far_k)
+
+
+def intensity_range(text: str) -> tuple[float, float]:
+    """Two numbers ``LO,HI``, the lower first."""
+    ends = numbers(text)
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise argparse.ArgumentTypeError(f"must be two numbers LO,HI, the lower first, got {text!r}")
+    return ends[0], ends[1]
 
 
 def position(text: str) -> tuple[float, ...]:
@@ -104,6 +125,40 @@ def output(text: str) -> Path:
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise argparse.ArgumentTypeError(f"must be a folder that can be written to, got {text!r}")
     return folder
+
+
+def add_analyse(parser: argparse.ArgumentParser) -> None:
+    """Options of ``analyse``."""
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="3-D or 4-D file, or one file per frame")
+    lesion = parser.add_mutually_exclusive_group(required=True)
+    lesion.add_argument("--seed", action="append", type=index, metavar="I,J,K", help="voxel in the lesion; repeatable")
+    lesion.add_argument("--seed-mm", action="append", type=position, metavar="X,Y,Z", help="the same in mm, RAS+")
+    lesion.add_argument("--mask", type=Path, metavar="MASK", help="mask of the lesion on the image's grid")
+    _add_growing(parser)
+    times = parser.add_mutually_exclusive_group()
+    times.add_argument("--times-s", type=numbers, metavar="T0,T1,...", help="time of each frame in seconds")
+    times.add_argument("--frame-interval-s", type=positive, metavar="DT", help="seconds between frames")
+    parser.add_argument("--baseline-frames", type=count, metavar="N", help="frames before contrast arrives")
+    parser.add_argument("--model", action="append", default=[], type=model, metavar="ROUTE=ID",
+                        help=f"weights of a route ({', '.join(ROUTES)}): name, folder or Hub id")  # fmt: skip
+    parser.add_argument("--output", required=True, type=output, metavar="DIR", help="folder for the results")
+    add_sources(parser)
+
+
+def _add_growing(parser: argparse.ArgumentParser) -> None:
+    """How the region grows from its seeds."""
+    parser.add_argument("--background-seed", action="append", default=[], type=index, metavar="I,J,K",
+                        help="voxel that must stay outside; repeatable")  # fmt: skip
+    parser.add_argument("--tolerance", default="auto", type=tolerance, metavar="auto|FLOAT", help="how far to grow")
+    parser.add_argument("--reach-mm", default=60.0, type=positive, metavar="R", help="never farther from a seed")
+    parser.add_argument("--stability", action="store_true",
+                        help="grow again from seeds a few mm away and say how far the regions agree")  # fmt: skip
+    parser.add_argument("--box", type=box, metavar="I0,J0,K0,I1,J1,K1",
+                        help="stay between two opposite corners, both inside")  # fmt: skip
+    parser.add_argument("--intensity-range", type=intensity_range, metavar="LO,HI",
+                        help="stay in voxels of this intensity; of a series, of the mean of its frames after the "
+                        "baseline")  # fmt: skip
+    parser.add_argument("--keep-out", type=Path, metavar="MASK", help="mask that the region does not enter")
 
 
 def add_simulate(parser: argparse.ArgumentParser) -> None:

@@ -13,10 +13,11 @@ from spinehub.bundle import archive, read_bundle, replay_bundle, write_bundle
 from spinehub.bundle.archive import digest
 from spinehub.cli import main
 from spinehub.errors import InputRefusedError, InvalidArgumentError
+from spinehub.growing import Limits
 from spinehub.io import describe_source, read_series, write_series
 from spinehub.pipeline import analyse
 from spinehub.series import DynamicSeries, Protocol
-from spinehub.volume import Grid, Seed
+from spinehub.volume import Grid, Mask, Seed
 
 GRID = Grid((16, 18, 6), np.array([[0, 0, 5.0, -12], [-2.0, 0, 0, 20], [0, 2.0, 0, -9], [0, 0, 0, 1]]))
 
@@ -81,6 +82,19 @@ def test_a_growing_that_was_repeated_is_repeated_again(image_path: Path, tmp_pat
     assert replay.differences == ()
     assert replay.report.stability is not None
     assert replay.report.stability.automatic == (tolerance == "auto")
+
+
+def test_limits_are_kept_but_for_a_mask_that_is_not_in_the_bundle(image_path: Path, tmp_path: Path) -> None:
+    limits = Limits(intensity_range=(-np.inf, 260.0), box=((5, 6, 2), (10, 17, 4)))
+    replay = replay_bundle(bundled(image_path, tmp_path, {"limits": limits}), [image_path])
+    assert replay.differences == ()
+    assert replay.report.growth is not None
+    assert replay.report.growth.limits.intensity_range == (-np.inf, 260.0)
+    keep_out = np.zeros(GRID.shape, bool)
+    keep_out[:5] = True
+    path = bundled(image_path, tmp_path, {"limits": Limits(keep_out=Mask(keep_out, read_series(image_path).grid))})
+    with pytest.raises(InputRefusedError, match="does not hold that mask"):
+        replay_bundle(path, [image_path])
 
 
 def test_an_image_inside_the_bundle_is_asked_for_and_nameless(image_path: Path, tmp_path: Path) -> None:

@@ -126,6 +126,31 @@ def test_background_seeds_tolerance_and_reach(files, tmp_path):
     assert (growing["tolerance"], growing["reach_mm"]) == (0.5, 20.0)
 
 
+def test_limits_hold_and_are_told(files, tmp_path):
+    keep_out = np.zeros(SHAPE, np.uint8)
+    keep_out[:8] = 1
+    nib.save(nib.Nifti1Image(keep_out, AFFINE), tmp_path / "out.nii.gz")
+    words = ("--seed", "10,12,3", "--box", "13,20,3,2,9,1", "--keep-out", tmp_path / "out.nii.gz")
+    words = (*words, "--intensity-range", "-5,400", "--reach-mm", "20", "--output", tmp_path)
+    assert run("analyse", files / "series.nii.gz", *words) == 0
+    region = np.argwhere(np.asarray(nib.load(tmp_path / "mask.nii.gz").dataobj) > 0)
+    assert len(region) > 50
+    assert (region.min(axis=0) >= (8, 9, 1)).all()
+    assert (region.max(axis=0) <= (13, 20, 3)).all()
+    assert json.loads((tmp_path / "report.json").read_text())["growing"]["limits"] == {
+        "intensity_range": [-5.0, 400.0],
+        "box": [[2, 9, 1], [13, 20, 3]],
+        "keep_out_voxels": 8 * 24 * 6,
+    }
+
+
+def test_a_stated_mask_needs_no_limits(files, tmp_path, capsys):
+    words = ("--mask", files / "mask.nii.gz", "--box", "0,0,0,1,1,1", "--output", tmp_path)
+    assert run("analyse", files / "series.nii.gz", *words) == 0
+    assert "warning: --box is ignored" in capsys.readouterr().err
+    assert json.loads((tmp_path / "report.json").read_text())["growing"]["limits"] is None
+
+
 def test_stability_is_told_and_its_map_written(files, tmp_path):
     words = ("--seed", "10,12,3", "--reach-mm", "20", "--stability", "--output", tmp_path)
     assert run("analyse", files / "series.nii.gz", *words) == 0
@@ -160,6 +185,10 @@ def test_timing_of_a_single_volume_is_ignored_with_a_warning(files, tmp_path, ca
         (("--seed", "1,2,3", "--tolerance", "much"), "numbers"),
         (("--seed", "1,2,3", "--tolerance", "-1"), "auto or a number of at least 0"),
         (("--seed", "1,2,3", "--reach-mm", "0"), "above 0"),
+        (("--seed", "1,2,3", "--box", "0,0,0,5,5"), "two corners"),
+        (("--seed", "1,2,3", "--box", "0,0,0,5,5,-1"), "two corners"),
+        (("--seed", "1,2,3", "--intensity-range", "5,5"), "the lower first"),
+        (("--seed", "1,2,3", "--intensity-range", "5"), "the lower first"),
         (("--seed", "1,2,3", "--baseline-frames", "0"), "at least 1"),
         (("--seed", "1,2,3", "--times-s", "0,5", "--frame-interval-s", "5"), "not allowed with"),
         (("--seed", "1,2,3", "--model", "guess=x"), "ROUTE=ID"),
@@ -192,6 +221,9 @@ def test_wrong_usage_without_a_verb_or_an_output(files, tmp_path, capsys):
         ("series.nii.gz", ("--seed", "-1,2,3"), "outside the volume"),
         ("series.nii.gz", ("--seed-mm", "-900.5,3,2"), "outside the volume"),
         ("series.nii.gz", ("--seed", "1,2,3", "--background-seed", "1,2,99"), "outside the volume"),
+        ("series.nii.gz", ("--seed", "1,2,3", "--box", "2,2,2,9,9,4"), "outside the box"),
+        ("series.nii.gz", ("--seed", "1,2,3", "--box", "0,0,0,9,9,6"), "must lie inside the volume"),
+        ("series.nii.gz", ("--seed", "1,2,3", "--intensity-range", "150,400"), "outside intensity_range"),
         ("series.nii.gz", ("--seed", "1,2,3", "--times-s", "0,1,2"), "8 frames"),
         ("series.nii.gz", ("--seed", "1,2,3", "--model", "unet=/no/such/folder"), "there is no model"),
     ],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spinehub.errors import GridMismatchError, InvalidArgumentError
-from spinehub.growing import GrowingWarning, Leak, grow
+from spinehub.growing import GrowingWarning, Leak, Limits, grow
 from spinehub.io import read_mask, read_series
 from spinehub.pipeline import _leak_warning, analyse
 from spinehub.report import ROUTES
@@ -118,6 +118,24 @@ def test_background_seeds_and_reach_are_told(series, seed):
     document = analyse(series, seeds=[seed, outside], reach_mm=25.0, models=NO_MODELS).to_dict()
     assert [one["background"] for one in document["growing"]["seeds"]] == [False, True]
     assert document["growing"]["reach_mm"] == 25.0
+
+
+def test_limits_hold_for_the_region_and_its_repetitions(series, seed):
+    limits = Limits(box=((18, 20, 2), (30, 30, 4)))
+    report = analyse(series, seeds=[seed], reach_mm=25.0, limits=limits, repeat=True, models=NO_MODELS)
+    inside = np.zeros(SHAPE, bool)
+    inside[18:31, 20:31, 2:5] = True
+    assert report.findings[0].mask.count > 100
+    assert not report.findings[0].mask.voxels[~inside].any()
+    assert report.stability is not None
+    assert not (report.stability.agreement.values[~inside] > 0).any()
+    told = report.to_dict()["growing"]["limits"]
+    assert told == {"intensity_range": None, "box": [[18, 20, 2], [30, 30, 4]], "keep_out_voxels": None}
+
+
+def test_limits_without_seeds_are_refused(series):
+    with pytest.raises(InvalidArgumentError, match="limits must come with seeds"):
+        analyse(series, limits=Limits(box=((0, 0, 0), (9, 9, 3))), models=NO_MODELS)
 
 
 def test_a_click_where_nothing_differs_is_one_voxel_and_says_why(series):

@@ -11,6 +11,7 @@ import numpy as np
 
 from spinehub.bundle.archive import Bundle, read_bundle
 from spinehub.errors import InputRefusedError, InvalidArgumentError
+from spinehub.growing import Limits
 from spinehub.io import Source, describe_source, read_mask, read_series
 from spinehub.pipeline import DEFAULT_MODELS, analyse
 from spinehub.report import Report
@@ -153,8 +154,31 @@ def _region(document: Mapping[str, Any], stored: Mask | None) -> dict[str, Any]:
         seeds = [Seed.at_position(tuple(one["position_mm"]), background=one["background"]) for one in growing["seeds"]]
         repeated = growing.get("stability")
         tolerance = "auto" if repeated and repeated["automatic_tolerance"] else growing["tolerance"]
-        return {"seeds": seeds, "tolerance": tolerance, "reach_mm": growing["reach_mm"], "repeat": bool(repeated)}
+        return {
+            "seeds": seeds,
+            "tolerance": tolerance,
+            "reach_mm": growing["reach_mm"],
+            "limits": _limits(growing.get("limits")),
+            "repeat": bool(repeated),
+        }
     return {} if stored is None else {"mask": stored}
+
+
+def _limits(stored: Mapping[str, Any] | None) -> Limits | None:
+    """Limits of the growing; a mask not to enter is not in the bundle."""
+    if stored is None:
+        return None
+    if stored["keep_out_voxels"] is not None:
+        raise InputRefusedError(
+            "this region was grown around a mask that it was not to enter, and a bundle does not hold that mask; "
+            "analyse the image again with it"
+        )
+    ends = stored["intensity_range"]
+    reach = (
+        None if ends is None else (-math.inf if ends[0] is None else ends[0], math.inf if ends[1] is None else ends[1])
+    )
+    corners = stored["box"]
+    return Limits(reach, None if corners is None else (tuple(corners[0]), tuple(corners[1])))
 
 
 def _models(document: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

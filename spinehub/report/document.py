@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spinehub._version import __version__
-from spinehub.growing import Leak, Stability
+from spinehub.growing import Leak, Limits, Stability
 from spinehub.perfusion import Comparison, Timing
 from spinehub.render.wording import DISCLAIMER
 from spinehub.report.records import Finding, Report, RouteAnswer
@@ -123,7 +123,7 @@ def _growing(report: Report) -> dict[str, Any]:
     """How the region was grown; the same keys, empty, where a mask was given instead of seeds."""
     growth = report.growth
     if growth is None:
-        empty = ("tolerance", "suggested_tolerance", "leak_tolerance", "leak", "reach_mm", "stability")
+        empty = ("tolerance", "suggested_tolerance", "leak_tolerance", "leak", "reach_mm", "limits", "stability")
         return {"seeds": [], **dict.fromkeys(empty)}
     grid = report.image.grid
     return {
@@ -140,6 +140,7 @@ def _growing(report: Report) -> dict[str, Any]:
         "leak_tolerance": growth.leak_tolerance,
         "leak": _leak(growth.leak),
         "reach_mm": growth.reach_mm,
+        "limits": _limits(growth.limits),
         "stability": _stability(report.stability),
     }
 
@@ -154,6 +155,17 @@ def _leak(leak: Leak | None) -> dict[str, Any] | None:
         "area_mm2": leak.neck_area_mm2,
         "volume_before_ml": leak.volume_before_ml,
         "volume_after_ml": leak.volume_after_ml,
+    }
+
+
+def _limits(limits: Limits) -> dict[str, Any] | None:
+    """Where the region was not to go; an end of the range that is open, and a limit that is not set, are None."""
+    if limits.intensity_range is None and limits.box is None and limits.keep_out is None:
+        return None
+    return {
+        "intensity_range": limits.intensity_range,
+        "box": limits.box,
+        "keep_out_voxels": None if limits.keep_out is None else limits.keep_out.count,
     }
 
 
