@@ -181,6 +181,8 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
     def set_bundle(self, with_images: bool, session: Session) -> Reply:
         """Write the bundle anew, with the images in it or without."""
         session = replace(self._known(session), with_images=bool(with_images))
+        if with_images and session.teaching is not None:
+            gr.Info("A teaching case has no file: “spinehub simulate --teaching” writes its images.")
         case = self._case(session)
         if case.report is None and not session.is_example:
             return session, View()

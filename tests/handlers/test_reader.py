@@ -11,6 +11,7 @@ from visitors import CENTRE, GRID, ball_series, click, linked_request
 
 from spinehub.demo import lessons
 from spinehub.demo.cases import LoadedCase
+from spinehub.demo.downloads import _uploaded_images
 from spinehub.demo.handlers import Handlers
 from spinehub.demo.reader import center_mm
 from spinehub.demo.scene import case_info, region_layers
@@ -247,3 +248,16 @@ def test_a_link_opens_a_teaching_case(page: Handlers, monkeypatch: pytest.Monkey
     for wrong in ("0", "11", "x", "", "3.0"):
         assert page.open_page(linked_request(teaching=wrong))[0].is_example
     assert len(said) == 5
+
+
+def test_the_bundle_of_a_teaching_case_says_where_its_images_are(
+    page: Handlers, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("spinehub.demo.handlers.gr.Info", said.append)
+    session, _ = opened(page, session)
+    page.set_bundle(True, session)
+    page.set_bundle(False, session)
+    assert len(said) == 1
+    assert "simulate --teaching" in said[0]
+    assert _uploaded_images(session) == ()
