@@ -66,7 +66,9 @@ class Visit:
         for suffix in ("", "-dark"):
             self.page.wait_for_timeout(300)
             self.page.screenshot(path=Path(folder) / f"{name}{suffix}.png")
-            self.page.click("#sh-theme")
+            self.evaluate(
+                "document.getElementById('sh-theme').click()"
+            )  # the focus stays, and no dialogue is in the way
 
     def panel_point(self, mm: list[float]) -> tuple[float, float]:
         """Go to a position and return where it is on the largest panel, in page pixels."""
