@@ -257,10 +257,10 @@ def test_where_the_unet_sees_no_lesion_no_route_answers():
         assert route.reason.startswith("no_lesion_seen: The U-Net calls too little of the marked region lesion")
     assert answer_routes(context(), {"hotspot": FakeRule()}).routes[0].probabilities is not None
     doubtful = FakeNetwork()  # it would answer by its own limit, but most of the region is no lesion to it
-    doubtful.share = 0.2
+    doubtful.share = 0.15
     answers = answer_routes(context(), models(unet=doubtful))
     assert all(route.probabilities is None for route in answers.routes)
-    assert answers.routes[2].explanation["lesion_share"] == 0.2
+    assert answers.routes[2].explanation["lesion_share"] == 0.15
 
 
 def test_routes_without_a_model():

@@ -29,9 +29,9 @@ __all__ = [
 
 ENHANCEMENT_FLOOR_PERCENT = 20.0
 """A lesion too small for a hot spot counts as enhancing where its mean curve rises by this much."""
-LEAST_LESION_SHARE = 0.3
-"""Of the marked region the U-Net must call so much lesion, or no route answers. Assumed; benchmarks/model_checks.md
-says how many lesions and how many places without one pass."""
+LEAST_LESION_SHARE: Mapping[str, float] = MappingProxyType({"dynamic": 0.2, "pre_post": 0.3, "single": 0.3})
+"""Of the marked region the U-Net must call so much lesion, or no route answers; by regime, since with less to see it
+calls more tissue lesion. Set on a few cases: benchmarks/model_checks.md says what passes."""
 _UNSEEN = (
     "no_lesion_seen: the U-Net calls too little of the marked region lesion, so no method may judge it; correct "
     "the region"
@@ -255,7 +255,8 @@ def _ask_network(context: RouteContext, network: Any) -> _Said:
         return _Said(None, "not_available", "missing_input: no lesion is marked")
     result = network.predict(context.image, context.finding.mask, timing=context.timing, maps=context.maps)
     share = result.lesion_share
-    seen = share is None or share >= max(LEAST_LESION_SHARE, getattr(network, "least_lesion_share", 0.0))
+    least = max(LEAST_LESION_SHARE[context.timing.regime], getattr(network, "least_lesion_share", 0.0))
+    seen = share is None or share >= least
     explanation: dict[str, Any] = {}
     if result.softmax is not None:
         class_map = _class_map(result.softmax, result.stack, context)
