@@ -23,6 +23,7 @@ _SCRIPTS = (
     "page.js",
     "nifti.js",
     "marks.js",
+    "beside.js",
     "paint.js",
     "overlays.js",
     "controls.js",

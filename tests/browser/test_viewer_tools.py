@@ -94,6 +94,24 @@ def test_occlusion_lies_over_the_image_with_its_unit(visit: Any) -> None:
     assert not visit.errors
 
 
+def test_the_slice_before_contrast_stands_beside_the_frame(visit: Any) -> None:
+    page = visit.page
+    before = len(visit.requests)
+    page.click("[data-action=beside]")
+    assert visit.evaluate("Object.keys(spinehubViewer.layout()).length") == 1
+    grey = """(() => { const layer = document.querySelector('.sh-layer'), ctx = layer.getContext('2d');
+        const { width, height } = layer, half = ctx.getImageData(width / 2 + 1, 0, width / 2 - 2, height).data;
+        let lit = 0; for (let n = 0; n < half.length; n += 4) if (half[n] > 60 && half[n + 3] === 255) lit += 1;
+        return lit / (half.length / 4); })()"""
+    assert visit.evaluate(grey) > 0.1
+    visit.picture("beside")
+    page.locator(".sh-gl").focus()
+    page.keyboard.press("p")
+    assert visit.evaluate("Object.keys(spinehubViewer.layout()).length") == 3
+    assert [url for url in visit.requests[before:] if "heartbeat" not in url] == []
+    assert not visit.errors
+
+
 @pytest.fixture
 def dumbbell_path(tmp_path: Path) -> Path:
     """Two bright balls joined by a thin bridge."""
@@ -120,13 +138,14 @@ def test_a_leak_is_marked_cut_and_the_cut_taken_back(visit: Any, dumbbell_path: 
     cut.wait_for(state="visible")
     assert "leaks above" in page.locator("#sh-border .sh-plot").inner_text()
     top = "Number(document.querySelector('#sh-tolerance input[type=range]').max)"
-    visit.evaluate(f"spinehubViewer.setTolerance({top})")
+    beyond = visit.evaluate(top)
+    visit.evaluate(f"spinehubViewer.setTolerance({beyond})")
     leaked = visit.evaluate("spinehubViewer.count")
     visit.picture("leak")
     revision = visit.evaluate("spinehubViewer.shown.revision")
     cut.click()
     visit.wait(f"spinehubViewer.shown.revision > {revision}")
-    visit.evaluate(f"spinehubViewer.setTolerance({top})")
+    visit.evaluate(f"spinehubViewer.setTolerance({beyond})")
     assert visit.evaluate("spinehubViewer.count") < 0.7 * leaked
     visit.picture("leak-cut")
     page.click("button:has-text('Undo')")

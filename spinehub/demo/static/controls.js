@@ -105,6 +105,7 @@
         " ": () => this.toggleCine(), s: () => this.setMode("seed"), b: () => this.setMode("browse"),
         m: () => this.setMode("reference"),
         r: () => viewer.resetWindow(), d: () => this.press("subtract"), f: () => this.press("fill"),
+        p: () => this.press("beside"),
         w: () => this.press("why"),
         Enter: () => {
           if (viewer.mode !== "browse") this.pick(viewer.nv.scene.crosshairPos);
@@ -131,6 +132,7 @@
       if (["browse", "seed", "reference"].includes(name)) this.setMode(name);
       if (name === "reset") { this.control("window").value = "auto"; viewer.resetWindow(); }
       if (name === "subtract") viewer.setSubtraction(!viewer.subtracting);
+      if (name === "beside") viewer.setBeside(!viewer.beside);
       if (name === "fill") viewer.setFill(!viewer.fill);
       if (name === "render") viewer.setRendering(!viewer.rendering);
       if (name === "play") this.toggleCine();
@@ -187,6 +189,7 @@
       const frames = this.viewer.frameCount > 1;
       this.root.querySelector(".sh-frames").hidden = !frames;
       this.button("subtract").hidden = !frames;
+      this.button("beside").hidden = !frames;
       this.control("frame").max = String(this.viewer.frameCount - 1);
       this.viewer.message("");
       this.showFrame(); this.showWindow(); this.showPressed(); this.readout();
@@ -223,7 +226,7 @@
       const { viewer } = this;
       const pressed = {
         browse: viewer.mode === "browse", seed: viewer.mode === "seed", reference: viewer.mode === "reference", subtract: viewer.subtracting,
-        fill: viewer.fill, render: viewer.rendering, play: this.timer !== null,
+        fill: viewer.fill, beside: viewer.beside, render: viewer.rendering, play: this.timer !== null,
       };
       for (const [name, on] of Object.entries(pressed)) this.button(name).setAttribute("aria-pressed", String(on));
       this.button("play").textContent = this.timer ? "❚❚" : "▶";

@@ -114,7 +114,8 @@
     const at = nv.frac2vox(nv.scene.crosshairPos), index = viewer.crosshairIndex();
     ctx.font = `${12 * scale}px system-ui, sans-serif`;
     for (const slice of nv.screenSlices) {
-      if (slice.axCorSag > 2) continue;
+      // NiiVue draws the layout before once more while another one is set.
+      if (slice.axCorSag > 2 || !(PLANES[slice.axCorSag] in viewer.layout())) continue;
       const tile = tileOf(nv, slice, size), panel = viewer.panelOf(tile.plane);
       ctx.save();
       ctx.beginPath(); ctx.rect(tile.left, tile.top, tile.width, tile.height); ctx.clip();
@@ -127,6 +128,12 @@
         }
       }
       ctx.restore();
+      if (viewer.beside) {
+        NS.paintBeside(viewer, ctx, tile, at, scale, () => {
+          if (viewer.showsOutline()) paintOutline(ctx, tile, nv.drawBitmap, size, at[tile.w], scale);
+          paintCrosshair(ctx, tile, tile.across(at[tile.u] + 0.5), tile.up(at[tile.v] + 0.5), scale);
+        });
+      }
       paintLetters(ctx, panel, tile.plane, pad);
       const axis = info.array_axis[PLANES[tile.plane]], bottom = panel.top + panel.height - pad;
       const label = `${PLANES[tile.plane]} ${index[axis] + 1}/${info.shape[axis]}`;

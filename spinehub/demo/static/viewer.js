@@ -28,6 +28,7 @@
       this.background = false;
       this.fill = false;
       this.rendering = false;
+      this.beside = false;
       this.subtracting = false;
       this.shown = { image: null, arrival: null, revision: null };
       this.queue = Promise.resolve();
@@ -91,6 +92,7 @@
       this.nv.createEmptyDrawing();
       this.nv.setDrawOpacity(0);
       this.rendering = false;
+      this.beside = false;
       this.arrange();
       this.nv.scene.crosshairPos = this.nv.vox2frac(this.order.size.map((n) => Math.floor(n / 2)));
       const middle = Math.min(this.info.first_frame, this.frameCount - 1);
@@ -110,6 +112,7 @@
     /* --- where things are --- */
 
     layout() {
+      if (this.beside) return { [this.info.acquired]: [0, 0, (1 - GAP) / 2, 1] };
       const main = this.info.acquired, rest = 1 - MAIN_SHARE - GAP, half = (1 - GAP) / 2;
       const [upper, lower] = BESIDE[main];
       return {
@@ -244,7 +247,14 @@
       this.controls.readout();
     }
 
-    setRendering(on) { this.rendering = on; this.arrange(); }
+    setRendering(on) { this.rendering = on; this.beside = false; this.arrange(); }
+
+    setBeside(on) {
+      if (this.frameCount < 2) return;
+      this.beside = on; this.rendering = false;
+      this.arrange();
+      this.nv.drawScene();
+    }
 
     get messageText() { return this.element.querySelector(".sh-message").textContent; }
     message(text) { this.element.querySelector(".sh-message").textContent = text; }
