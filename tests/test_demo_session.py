@@ -118,3 +118,6 @@ def test_the_store_knows_what_is_still_wanted() -> None:
     assert store.wants("token", session.wanted)
     store.want("token", Session("token", seeds=session.seeds, tolerance=2.0).wanted)
     assert not store.wants("token", session.wanted)
+    store.want("token", session.wanted)
+    store.drop("token")
+    assert not store.wants("token", session.wanted), "nothing more is worked out for a visitor who has left"

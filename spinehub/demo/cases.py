@@ -124,9 +124,9 @@ class CaseStore:
             self._wanted[token] = wanted
 
     def wants(self, token: str, wanted: tuple[object, ...]) -> bool:
-        """Whether that is still what the visitor wants."""
+        """Whether that is still what the visitor wants; one who has left wants nothing any more."""
         with self._lock:
-            return self._wanted.get(token, wanted) == wanted
+            return self._wanted.get(token) == wanted
 
     def still_open(self, key: tuple[object, ...]) -> bool:
         """Whether that is still the case its visitor looks at."""

@@ -23,7 +23,7 @@ from spinehub.demo.reader import ReaderHandlers, reader_parts
 from spinehub.demo.reference_panel import comparisons
 from spinehub.demo.references import ReferenceHandlers
 from spinehub.demo.regions import Reply
-from spinehub.demo.report_card import notes_of, said
+from spinehub.demo.report_card import NOTE_FIELDS, notes_of, said
 from spinehub.demo.session import Session, Workspace
 from spinehub.demo.view import KEEP, View
 from spinehub.errors import InvalidArgumentError
@@ -59,6 +59,7 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
         """Show the example, already analysed, or what the link the page was opened with asks for."""
         linked, lesson = _asked(request, parse_link), _asked(request, linked_lesson)
         session, view = self.use_example(Session(self.workspace.enter(request.session_hash)))
+        view = replace(view, **dict.fromkeys(NOTE_FIELDS, KEEP))  # still empty, or typed in already
         if lesson is not None:
             return self._open(lesson, session)
         if linked is None:
