@@ -224,6 +224,7 @@ def test_an_unusual_case_in_feature_space_silences_that_route_and_warns():
     answers = answer_routes(context(), models(radiomics=FakeRadiomics(strange=("far away",))))
     assert [route.decision for route in answers.routes] == ["metastasis", "undecided", "metastasis", "metastasis"]
     assert "outside_training_distribution" in codes(answers)
+    assert answers.warnings[0].message.endswith("Methods that find it so do not decide here.")
 
 
 def test_without_contrast_uptake_nothing_is_decided():

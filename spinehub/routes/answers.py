@@ -113,7 +113,7 @@ def answer_routes(context: RouteContext, models: Mapping[str, Any] | None = None
             reason = blocked or missing[name]
             routes.append(RouteAnswer(name, "not_available", reason=reason, model=_named(models.get(name))))
     own = [f"{name}: {text}" for name in said for text in said[name].unusual]
-    return RouteAnswers(tuple(routes), tuple(_warnings(routes, loaded, (*unusual, *own), blocked)))
+    return RouteAnswers(tuple(routes), tuple(_warnings(routes, loaded, unusual, own, blocked)))
 
 
 def lesion_enhances(context: RouteContext) -> bool | None:
@@ -199,12 +199,18 @@ def _answer(name: RouteName, model: Any, said: _Said, unusual: tuple[str, ...], 
 
 
 def _warnings(
-    routes: list[RouteAnswer], loaded: Mapping[str, Any], unusual: tuple[str, ...], blocked: str | None
+    routes: list[RouteAnswer],
+    loaded: Mapping[str, Any],
+    unusual: tuple[str, ...],
+    own: list[str],
+    blocked: str | None,
 ) -> list[ReportWarning]:
+    """Warnings of all routes; `unusual` is true of the image for all of them, `own` for single models alone."""
     warnings = []
-    if unusual:
-        text = f"This image is unlike the cases the models were trained on: {'; '.join(unusual)}."
-        warnings.append(ReportWarning("outside_training_distribution", f"{text} No method decides here."))
+    if unusual or own:
+        text = f"This image is unlike the cases the models were trained on: {'; '.join((*unusual, *own))}."
+        silent = "No method decides here." if unusual else "Methods that find it so do not decide here."
+        warnings.append(ReportWarning("outside_training_distribution", f"{text} {silent}"))
     if any(route.probabilities is not None and _learned_from_simulation(loaded[route.name]) for route in routes):
         text = "These models were trained on simulated cases. Accuracy on real patients: unknown."
         warnings.append(ReportWarning("simulated_weights", text))
