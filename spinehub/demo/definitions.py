@@ -188,8 +188,8 @@ DEFINITIONS: dict[str, Definition] = {
     ),
     "measured_agreement": Definition(
         "Accuracy given that agreement",
-        "How often the class that most methods lean to was right, on simulated cases in which as many of them agreed; "
-        "the brackets hold a 95 % interval. It is measured and not multiplied from the methods’ own accuracies, "
+        "How often the class that most methods found likelier, decided or not, was right on simulated cases in which "
+        "as many of them agreed; the brackets hold a 95 % interval. It is measured and not multiplied from accuracies, "
         "because all of them learned from one simulator and share its mistakes. Accuracy on real patients is unknown.",
     ),
     "prior": Definition(

@@ -25,7 +25,7 @@
       text: "Early enhancement as a map, in % over baseline, with its colour bar. Move the crosshair: the line under the image reads the map.",
       move: (v) => v.controls.showOverlay("early_enhancement") },
     { at: "#sh-border", title: "The border is yours",
-      text: "The tolerance says how far the region grows; here it is set to half of what is suggested. Drag it: the outline follows in the browser, without the server. The small curve shows the volume; a jump in it would be a leak.",
+      text: "The tolerance says how far the region grows; here the outline shows half of what is suggested. Drag the slider: the outline follows in the browser, without the server. The small curve shows the volume; a jump in it would be a leak.",
       move: (v) => v.setTolerance(0.5 * v.info.tolerance) },
     { at: "#sh-curve", title: "One curve, two parameters",
       text: "The curve of the lesion's hot spot. Early enhancement is read 45 s after arrival; wash-out from 67 s, or an earlier peak, to 240 s: does the curve fall, stay or rise? A “?” beside a number says what it is.",
