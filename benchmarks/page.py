@@ -2,16 +2,19 @@
 
     pip install -e ".[test]"
     python benchmarks/page.py [--clicks N] [--visits N]
+    python benchmarks/page.py --server [--clicks N] [--visits N]
 
 Starts ``app.py``, opens it in Debian's chromium with WebGL in software, uploads a series of 256 x 256 x 16 voxels and
 12 frames (a ball that takes up contrast, in noise), clicks it, and lets visitors come and go. A click is timed in the
 browser, from the pointer's release to the picture with the new mask; its stages come from the browser's own list of
 requests. The CPU time of the server is read from ``/proc``: other work on the machine disturbs it less.
+With ``--server`` there is no browser: the page's handlers are called one after the other in this process.
 """
 
 import argparse
 import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
@@ -23,11 +26,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from spinehub.demo.cases import CaseStore
+from spinehub.demo.handlers import Handlers
+from spinehub.demo.session import Workspace
 from spinehub.io import write_series
 from spinehub.series import DynamicSeries
 from spinehub.volume import Grid
@@ -179,12 +186,38 @@ def visit(browser: Browser, address: str, path: Path) -> None:
     page.context.close()
 
 
+def time_handlers(path: Path, folder: Path, visits: int, clicks: int) -> None:
+    """Print the CPU time of opening the series and of each click, and the memory after each visit."""
+    pages = Handlers(Workspace(folder / "root"), CaseStore())
+    for number in range(visits):
+        session, _ = pages.open_page(SimpleNamespace(session_hash=str(number), query_params={}))
+        uploads = folder / str(number)
+        uploads.mkdir()
+        files = [shutil.copy(file, uploads) for file in (path, path.with_name("series.json"))]
+        spent = [time.process_time()]
+        session, _ = pages.upload(files, session)
+        spent.append(time.process_time())
+        for place in range(clicks):
+            position = [axis * step for axis, step in zip(CENTRE, SPACING_MM, strict=True)]
+            position[1] += place
+            session, _ = pages.pick(SimpleNamespace(mm=position, background=False), session)
+            spent.append(time.process_time())
+        pages.leave(SimpleNamespace(session_hash=str(number)))
+        told = ", ".join(f"{value:.2f}" for value in np.diff(spent))
+        print(f"visit {number + 1}: CPU s of the series and of each click {told}; {resident_mb(os.getpid()):.0f} MB")
+
+
 def main() -> None:
     """Parse the options and measure."""
     parser = argparse.ArgumentParser(description="Measure the page.")
     parser.add_argument("--clicks", type=int, default=5)
     parser.add_argument("--visits", type=int, default=20)
+    parser.add_argument("--server", action="store_true", help="no browser: call the handlers in this process")
     arguments = parser.parse_args()
+    if arguments.server:
+        with tempfile.TemporaryDirectory() as folder:
+            time_handlers(phantom(Path(folder)), Path(folder), arguments.visits, arguments.clicks)
+        return
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = phantom(Path(folder))
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
