@@ -95,18 +95,6 @@ def test_the_readers_fields_stand_in_the_report_of_one_visitor(visit: Any, serve
     assert not visit.errors
 
 
-def test_an_answer_names_its_stages_and_can_be_stopped(visit: Any) -> None:
-    page = visit.page
-    stages = "() => document.querySelector('#sh-result .progress-level-inner')?.textContent.trim()"
-    page.evaluate(f"window.stages = new Set(); setInterval(() => window.stages.add(({stages})() || ''), 20)")
-    page.locator("#sh-reach input[type=range]").focus()
-    page.keyboard.press("ArrowLeft")
-    page.locator("#sh-stop").click()
-    page.wait_for_selector("#sh-result:has-text('Stopped.')")
-    assert any(len(text) > 3 for text in visit.evaluate("[...window.stages]"))
-    assert visit.evaluate("spinehubViewer.count") > 0, "the region stays"
-
-
 def test_image_border_and_result_share_the_first_screen_of_a_laptop(visit: Any) -> None:
     page = visit.page
     page.set_viewport_size({"width": 1280, "height": 720})
@@ -131,27 +119,3 @@ def test_nothing_sticks_out_of_a_tab(visit: Any, size: tuple[int, int]) -> None:
             ".map((one) => one.className || one.tagName)"
         )
         assert odd == [], tab.inner_text()
-
-
-def test_border_and_report_with_the_keyboard_alone(visit: Any) -> None:
-    page = visit.page
-    page.locator(".sh-gl").focus()
-
-    def tab_to(condition: str) -> None:
-        for _ in range(160):
-            page.keyboard.press("Tab")
-            if visit.evaluate(f"((one) => {condition})(document.activeElement)"):
-                return
-        pytest.fail(f"not reached with Tab: {condition}")
-
-    tab_to("one.matches('#sh-tolerance input[type=range]')")
-    count = visit.evaluate("spinehubViewer.count")
-    for _ in range(6):
-        page.keyboard.press("ArrowLeft")
-    visit.wait(f"spinehubViewer.count < {count}")
-    visit.wait_for_answer()
-    page.wait_for_selector(".sh-take button:has-text('Report'):not([disabled])")
-    tab_to("one.closest('.sh-take') && one.textContent.includes('Report')")
-    with page.expect_download() as download:
-        page.keyboard.press("Enter")
-    assert download.value.suggested_filename == "report.html"
