@@ -41,7 +41,7 @@ PLAIN_UNET: dict[str, Any] = {
 """The U-Net without modifications, for the comparison: 3.6 million parameters."""
 
 MODIFIED_UNET: dict[str, Any] = {**PLAIN_UNET, "decoder_attention_type": "scse"}
-"""What is modified in the network: concurrent spatial and channel squeeze-and-excitation in the decoder (Roy et al. 2018).
+"""What is modified: concurrent spatial and channel squeeze-and-excitation in the decoder (Roy et al. 2018).
 
 Beside it stands a :class:`spinehub.models.lesion_head.LesionHead`, which answers for the lesion as a whole.
 """
