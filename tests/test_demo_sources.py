@@ -320,8 +320,10 @@ def test_a_leak_is_shown_cut_and_the_cut_taken_back(page: Handlers, session: Ses
     growth = page.store.get(session.case_key).growth
     beyond = 1.4 * growth.leak_tolerance
     assert growth.mask(beyond).voxels[second]
+    shown = view.viewer.arrival.path
     session, view = page.cut(session)
     assert session.cuts == 1
+    assert view.viewer.arrival.path != shown, "the browser fetches the border anew"
     cut = page.store.get(session.case_key).growth
     assert not cut.mask(min(beyond, cut.volume_curve()[0][-1])).voxels[second]
     session, view = page.undo(session)

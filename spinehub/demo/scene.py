@@ -83,7 +83,9 @@ def viewer_value(case: LoadedCase, session: Session, case_folder: Path, folder: 
         if not arrival_file.exists():
             write_map(given_arrival(case.given), arrival_file)
     elif case.growth is not None and session.seeds:
-        arrival_file = folder / f"arrival-{_name(session.case_key[1:], session.seeds, session.reach_mm)}.nii.gz"
+        arrival_file = (
+            folder / f"arrival-{_name(session.case_key[1:], session.seeds, session.reach_mm, session.cuts)}.nii.gz"
+        )
         if not arrival_file.exists():
             write_map(inverted_arrival(case.growth), arrival_file)
     return ViewerValue(
