@@ -108,6 +108,16 @@ def test_dragging_the_tolerance_moves_the_border_without_a_request(visit: Any) -
     assert page.inner_text("#sh-volume-now") == volume
 
 
+def test_arrow_keys_move_the_border_and_the_numbers_follow(visit: Any) -> None:
+    before, volume = visit.evaluate("spinehubViewer.count"), visit.page.inner_text("#sh-result")
+    visit.page.locator("#sh-tolerance input[type=range]").focus()
+    for _ in range(12):
+        visit.page.keyboard.press("ArrowLeft")
+    visit.wait(f"spinehubViewer.count < {before}")
+    visit.wait_for_answer()
+    assert visit.page.inner_text("#sh-result") != volume
+
+
 def test_the_mask_in_the_browser_is_the_mask_of_python(visit: Any) -> None:
     seeds = visit.evaluate("spinehubViewer.info.seeds")
     for share in (0.2, 0.7):

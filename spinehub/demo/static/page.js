@@ -116,4 +116,13 @@
     const top = Number(mark.dataset.top), place = 4 + 232 * Math.min(1, tolerance / top);
     mark.setAttribute("x1", String(place)); mark.setAttribute("x2", String(place));
   });
+
+  /* A slider moved by keys is let go shortly after the last key; the component itself only hears pointers. */
+  const KEYS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"]);
+  let released;
+  document.addEventListener("keyup", (event) => {
+    if (!KEYS.has(event.key) || !event.target.matches?.("input[type=range]")) return;
+    clearTimeout(released);
+    released = setTimeout(() => event.target.dispatchEvent(new PointerEvent("pointerup", { bubbles: true })), 400);
+  });
 })();
