@@ -112,7 +112,7 @@ def computed(phantom, group):
     inside = lattice.resample_mask(mask)
     resampled, _ = lattice.resample(values)
     assert np.count_nonzero(inside) == 74
-    return extraction._compute(group, resampled, inside, lattice, 1.0)
+    return extraction._compute(group, extraction._pair(resampled, inside, lattice), lattice, 1.0)
 
 
 def agrees(value, expected, tolerance):
