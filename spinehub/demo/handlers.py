@@ -18,6 +18,7 @@ from spinehub.demo.lessons import lesson_case
 from spinehub.demo.links import linked_lesson, parse_link
 from spinehub.demo.loading import example_session, load_case, load_example, parse_times
 from spinehub.demo.markup import sentence
+from spinehub.demo.memory import give_back
 from spinehub.demo.occluding import OcclusionHandlers
 from spinehub.demo.reader import ReaderHandlers, reader_parts
 from spinehub.demo.reference_panel import comparisons
@@ -85,6 +86,7 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
         token = self.workspace.leave(request.session_hash)
         if token is not None:
             self.store.drop(token)
+        give_back()
 
     def forget(self, session: Session | None) -> None:
         """Forget a session whose time is over."""
@@ -146,6 +148,9 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
             report = self.run(case.image, progress=tell, source=case.source, **_region(session, case))
             tell(1.0, "done")
         except _NoLongerWanted:
+            report = None
+        if report is None:
+            give_back()  # after the exception, whose frames hold the arrays; the visitor may have left
             return KEEP, View()
         report = shown.with_contrast_answer(report, session.contrast_given)
         case = replace(self._case(session), maps=report.maps, report=report, analysed=session.wanted)

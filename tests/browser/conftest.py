@@ -22,6 +22,9 @@ COUNT_ANSWERS = """() => { window.answers = 0; let pending = false;
         if (pending && !now) window.answers += 1;
         pending = now; }, 15); }"""
 """The result is greyed while it is worked out again: counts how often it came back."""
+STILL = """document.getAnimations().every((each) => each.playState !== 'running'
+    || each.effect?.getComputedTiming().endTime === Infinity)"""
+"""Nothing fades or slides; what turns for ever, such as a spinner, does not count."""
 
 
 @dataclass
@@ -55,6 +58,7 @@ class Visit:
         """What axe-core finds serious on the page as it is: rule and first element."""
         if not self.page.evaluate("Boolean(window.axe)"):
             self.page.evaluate(AXE)
+        self.wait(STILL)  # half-faded text has half the contrast
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
         return {item["id"]: item["nodes"][0]["html"] for item in found if item["impact"] in {"serious", "critical"}}
 
