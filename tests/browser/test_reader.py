@@ -65,6 +65,7 @@ def go_to(page: Any, selector: str) -> None:
 def open_and_seed(visit: Any, lesson: TeachingCase) -> None:
     page = visit.page
     page.get_by_role("tab", name="Teaching", exact=True).click()
+    visit.wait("document.querySelector('[data-listening] [data-lesson]')")  # the list is drawn before it listens
     go_to(page, f"[data-lesson='{lesson.number}']")
     visit.picture("reader-list")
     page.locator(f"[data-lesson='{lesson.number}']").focus()

@@ -5,6 +5,7 @@
 
   /* Called by the list when it is mounted; its rows are drawn anew, so one listener hears them all. */
   NS.lessons = function (element, trigger) {
+    element.dataset.listening = "";
     element.addEventListener("click", (event) => {
       const asked = event.target.closest("[data-lesson]");
       if (!asked) return;
