@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from spinehub.cohort.worlds import recipes_of
 from spinehub.evaluation import evaluate_cohort
+from spinehub.evaluation.tables import cell
 from spinehub.metrics import auc
 
 SEEDS = {"matched": 90210, "as-published": 90211, "second world": 90212, "priors": 90213}
@@ -136,7 +137,7 @@ def _table(evaluations: Evaluations) -> Iterable[str]:
     for route, evaluation in evaluations.items():
         for regime, sources in evaluation["regimes"].items():
             for source, scores in sources.items():
-                cells = " | ".join(_cell(scores.get(name)) for name in columns)
+                cells = " | ".join(cell(scores.get(name)) for name in columns)
                 answered = f"{scores['n_answered']} of {scores['n']}"
                 yield f"| {route} | {regime} | {source.replace('_', ' ')} | {answered} | {cells} |"
     for row, what in (("radiomics", "0.74"), ("improved U-Net", "0.98")):
@@ -151,7 +152,7 @@ def _beside(evaluations: Evaluations) -> Iterable[str]:
     yield f"| beside them | {' | '.join(HEADS.get(name, name) for name in names)} |"
     yield "|" + "---|" * (1 + len(names))
     for name, figures in next(iter(evaluations.values()))["baselines"].items():
-        yield f"| {name} | {' | '.join(_cell(figures.get(k)) for k in names)} |"
+        yield f"| {name} | {' | '.join(cell(figures.get(k)) for k in names)} |"
     yield ""
 
 
@@ -160,8 +161,8 @@ def _targets(evaluations: Evaluations) -> Iterable[str]:
     yield "| wanted (dynamic, end to end) | at least | found |"
     yield "|---|---|---|"
     for (name, route), least in WANTED.items():
-        yield f"| {name.replace('_', ' ')} of {route} | {least:.2f} | {_cell(_end_to_end(evaluations, route, name))} |"
-    yield f"| HD95 of unet, at most | 6 mm | {_cell(_end_to_end(evaluations, 'unet', 'hd95_mm'))} |"
+        yield f"| {name.replace('_', ' ')} of {route} | {least:.2f} | {cell(_end_to_end(evaluations, route, name))} |"
+    yield f"| HD95 of unet, at most | 6 mm | {cell(_end_to_end(evaluations, 'unet', 'hd95_mm'))} |"
     yield ""
 
 
@@ -212,20 +213,12 @@ def _priors(options: argparse.Namespace) -> Iterable[str]:
     yield "|" + "---|" * (1 + len(PRIORS))
     found = {prior: _judged("priors", options, ("end_to_end",), ("dynamic",), prior) for prior in PRIORS}
     for route in found["medium"]:
-        cells = [_cell(_end_to_end(found[prior], route, "auc")) for prior in PRIORS]
+        cells = [cell(_end_to_end(found[prior], route, "auc")) for prior in PRIORS]
         yield f"| {route} | {' | '.join(cells)} |"
     ceilings = [next(iter(found[prior].values()))["baselines"] for prior in PRIORS]
     exact = [next((v["auc"] for k, v in base.items() if k.startswith("ceiling")), None) for base in ceilings]
-    yield f"| ceiling | {' | '.join(_cell(figure) for figure in exact)} |"
+    yield f"| ceiling | {' | '.join(cell(figure) for figure in exact)} |"
     yield ""
-
-
-def _cell(figure: Mapping[str, float | None] | None) -> str:
-    if figure is None or figure["value"] is None:
-        return ""
-    if figure["low"] is None or figure["high"] is None:
-        return f"{figure['value']:.3f}"
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
 
 
 def _command(options: argparse.Namespace) -> str:

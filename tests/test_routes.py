@@ -283,40 +283,6 @@ def test_embedded_weights_that_are_not_installed(monkeypatch):
     assert codes(answers) == ["weights_not_installed"]
 
 
-def test_a_model_is_loaded_once_and_must_be_of_its_route(monkeypatch):
-    loads = []
-
-    class HotspotRule:
-        pass
-
-    def load(model, **_options):
-        loads.append(model)
-        return HotspotRule()
-
-    monkeypatch.setattr("spinehub.models.loading.from_pretrained", load)
-    monkeypatch.setattr("spinehub.routes.pool._POOL", type(load_model.__globals__["_POOL"])())
-    assert load_model("hotspot", "some-rule") is load_model("hotspot", "some-rule")
-    assert loads == ["some-rule"]
-    with pytest.raises(ModelError, match="the route unet must be a LesionSegmenter, and this one is a HotspotRule"):
-        load_model("unet", "some-rule")
-
-
-def test_a_folder_trained_again_is_loaded_again(monkeypatch, tmp_path):
-    import os
-
-    class HotspotRule:
-        pass
-
-    monkeypatch.setattr("spinehub.models.loading.from_pretrained", lambda *_a, **_k: HotspotRule())
-    monkeypatch.setattr("spinehub.routes.pool._POOL", type(load_model.__globals__["_POOL"])())
-    config = tmp_path / "config.json"
-    config.write_text("{}")
-    first = load_model("hotspot", tmp_path)
-    assert load_model("hotspot", tmp_path) is first
-    os.utime(config, ns=(1, 1))
-    assert load_model("hotspot", tmp_path) is not first
-
-
 def test_a_missing_folder_names_no_path():
     answers_models = {"radiomics": "/home/somebody/private/model"}
     with pytest.raises(ModelError, match="there is no model 'model'"):

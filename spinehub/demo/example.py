@@ -13,19 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from spinehub.demo.loading import EXAMPLE
 from spinehub.demo.shown import suggested
 from spinehub.growing import grow
 from spinehub.io import describe_source, read_series, write_map, write_series
 from spinehub.pipeline import analyse
-from spinehub.report import Report, strict_json
+from spinehub.report import Report, deepest_voxel, strict_json
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.simulate import draw_recipe, render
-from spinehub.volume import Index, Mask, Seed
+from spinehub.volume import Seed
 
-__all__ = ["analyse_example", "deepest_voxel", "make_example"]
+__all__ = ["analyse_example", "make_example"]
 
 SEED, CASE = 2607, 9336
 """Outside the seeds any training cohort is drawn from; a small matrix and few frames keep the file small."""
@@ -69,13 +68,6 @@ def analyse_example(folder: Path, click: Seed | None = None) -> Report:
     shutil.rmtree(folder / "maps")  # the page computes them from the series
     _write_explanations(report, folder / "explanations.json")
     return report
-
-
-def deepest_voxel(mask: Mask) -> Index:
-    """Voxel of a mask farthest from its edge in mm: where a reader would click."""
-    depth = ndimage.distance_transform_edt(np.pad(mask.voxels, 1), sampling=mask.grid.spacing_mm)[1:-1, 1:-1, 1:-1]
-    i, j, k = np.unravel_index(int(np.argmax(depth)), depth.shape)
-    return int(i), int(j), int(k)
 
 
 def _rounded(series: DynamicSeries) -> DynamicSeries:

@@ -8,7 +8,7 @@ from typing import Any
 
 from spinehub.evaluation.judging import GROWING, Judgement
 
-__all__ = ["write_failures", "write_predictions", "write_subgroups", "write_summary"]
+__all__ = ["cell", "write_failures", "write_predictions", "write_subgroups", "write_summary"]
 
 _OVERLAP = (
     "dice",
@@ -88,7 +88,7 @@ def write_summary(evaluations: Mapping[str, Mapping[str, Any]], path: Path) -> N
     for route, evaluation in evaluations.items():
         for regime, sources in evaluation["regimes"].items():
             for source, scores in sources.items():
-                cells = [_cell(scores.get(name)) for name in _SHOWN]
+                cells = [cell(scores.get(name)) for name in _SHOWN]
                 counts = f"{scores['n_answered']} of {scores['n']}"
                 lines.append(
                     f"| {_row_name(route, evaluation)} | {regime} | {source} | {counts} | {' | '.join(cells)} |"
@@ -96,7 +96,7 @@ def write_summary(evaluations: Mapping[str, Mapping[str, Any]], path: Path) -> N
     first = next(iter(evaluations.values()))
     lines += ["", "Beside them, on the same cases:", "", "| what | AUC | Dice | pixel accuracy |", "|---|---|---|---|"]
     for name, figures in first["baselines"].items():
-        lines.append(f"| {name} | {' | '.join(_cell(figures.get(k)) for k in ('auc', 'dice', 'pixel_accuracy'))} |")
+        lines.append(f"| {name} | {' | '.join(cell(figures.get(k)) for k in ('auc', 'dice', 'pixel_accuracy'))} |")
     lines += [
         "",
         "Differences of AUC on the cases both answered, end to end (95 % interval, two-sided bootstrap p, not "
@@ -109,7 +109,7 @@ def write_summary(evaluations: Mapping[str, Mapping[str, Any]], path: Path) -> N
         for row in rows:
             p_value = "" if row["p_value"] is None else f"{row['p_value']:.3f}"
             names = f"{regime} | {row['first']} | {row['second']} | {row['n']}"
-            lines.append(f"| {names} | {_cell(row)} | {p_value} |")
+            lines.append(f"| {names} | {cell(row)} | {p_value} |")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -123,7 +123,7 @@ def write_subgroups(evaluations: Mapping[str, Mapping[str, Any]], path: Path) ->
                     worst = kind == "histology" and name == evaluation["worst_histology"][regime]
                     cells = [_row_name(route, evaluation), regime, kind, f"{name} (worst)" if worst else name]
                     cells += [f"{figures['n_answered']} of {figures['n']}"]
-                    cells += [_cell(figures["accuracy"]), _cell(figures["auc"])]
+                    cells += [cell(figures["accuracy"]), cell(figures["auc"])]
                     lines.append(f"| {' | '.join(cells)} |")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -134,7 +134,8 @@ def _row_name(route: str, evaluation: Mapping[str, Any]) -> str:
     return route if crossed is None else f"{route} ({crossed['folds']}-fold cross-validation)"
 
 
-def _cell(figure: Mapping[str, float | None] | None) -> str:
+def cell(figure: Mapping[str, float | None] | None) -> str:
+    """A figure with its interval where it has one; empty where there is none."""
     if figure is None or figure["value"] is None:
         return ""
     if figure["low"] is None or figure["high"] is None:

@@ -24,14 +24,15 @@ from spinehub.perfusion import (
     find_hot_spot,
     hot_spot_parameters,
 )
+from spinehub.report import deepest_voxel
 from spinehub.simulate import CaseRecipe
 from spinehub.simulate.scene import paint_scene
 from spinehub.simulate.spine import SpineGeometry
 from spinehub.teaching.cases import RECIPES, TEXTS, TeachingCase
 from spinehub.teaching.lessons import LESSONS, Lesson
-from spinehub.volume import Index, Mask, Seed
+from spinehub.volume import Index, Seed
 
-__all__ = ["choose", "deepest", "facts_of", "spill"]
+__all__ = ["choose", "facts_of", "spill"]
 
 _DRAWS, _MOST_RENDERED, _CANDIDATES = 20000, 8, 2
 _LEAST_IN_VIEW = 0.97
@@ -110,7 +111,7 @@ def spill(case: Case, recipe: CaseRecipe, *, held_back: bool = False) -> dict[fl
     mask = case.lesions[0].mask
     scene = paint_scene(recipe, SpineGeometry(recipe.anatomy))
     canal = (scene.canal.astype(np.float32).mean(axis=-1) >= 0.5) & ~mask.voxels
-    seeds = [Seed.at_index(deepest(mask), mask.grid)]
+    seeds = [Seed.at_index(deepest_voxel(mask), mask.grid)]
     if held_back:
         far = distance_transform_edt(~mask.voxels, sampling=mask.grid.spacing_mm)
         inner = distance_transform_edt(canal, sampling=mask.grid.spacing_mm) > 2.5
@@ -120,12 +121,6 @@ def spill(case: Case, recipe: CaseRecipe, *, held_back: bool = False) -> dict[fl
     growth = grow(case.series, seeds)
     reached = {share: growth.mask(share * growth.suggested_tolerance).voxels & canal for share in _TOLERANCES}
     return {share: round(float(part.sum()) * mask.grid.voxel_volume_ml, 2) for share, part in reached.items()}
-
-
-def deepest(mask: Mask) -> Index:
-    """Voxel of a mask farthest from its edge in mm: where a reader would click."""
-    depth = distance_transform_edt(np.pad(mask.voxels, 1), sampling=mask.grid.spacing_mm)[1:-1, 1:-1, 1:-1]
-    return _voxel(depth.argmax(), depth.shape)
 
 
 def _voxel(place: np.intp, shape: tuple[int, ...]) -> Index:

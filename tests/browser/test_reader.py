@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from spinehub.report import deepest_voxel
 from spinehub.teaching import TeachingCase, teaching_cases
-from spinehub.teaching.choose import deepest
 
 NUMBER = 10
 
@@ -72,7 +72,7 @@ def open_and_seed(visit: Any, lesson: TeachingCase) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector(f"#sh-reading:has-text('Case {lesson.number} of 10')")
     visit.wait("spinehubViewer.info.own_image && spinehubViewer.shown.revision === spinehubViewer.info.revision")
-    index = deepest(lesson.render().lesions[0].mask)
+    index = deepest_voxel(lesson.render().lesions[0].mask)
     for axis, voxel in zip("ijk", index, strict=True):
         page.get_by_label(axis, exact=True).fill(str(voxel))
     page.get_by_role("button", name="Place", exact=True).focus()
