@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from spinehub.demo.session import Session
 from spinehub.growing import Growth
 from spinehub.io import Source
 from spinehub.perfusion import HotSpot, Reference, Timing
@@ -127,6 +128,14 @@ class CaseStore:
         """Whether that is still what the visitor wants; one who has left wants nothing any more."""
         with self._lock:
             return self._wanted.get(token) == wanted
+
+    def want_files(self, session: Session) -> None:
+        """Note what the files a visitor takes away have to hold."""
+        self.want(f"{session.token}/files", session.files_wanted)
+
+    def wants_files(self, session: Session) -> bool:
+        """Whether these are still the files the visitor wants."""
+        return self.wants(f"{session.token}/files", session.files_wanted)
 
     def still_open(self, key: tuple[object, ...]) -> bool:
         """Whether that is still the case its visitor looks at."""

@@ -12,7 +12,7 @@ from spinehub.demo.cases import LoadedCase
 from spinehub.demo.loading import EXAMPLE
 from spinehub.demo.session import Session
 from spinehub.io import write_map
-from spinehub.report import Report, write_reader_notes
+from spinehub.report import write_reader_notes
 
 __all__ = ["write_downloads"]
 
@@ -40,7 +40,7 @@ def write_downloads(case: LoadedCase, session: Session, folder: Path) -> dict[st
     """
     output = folder / "output"
     if case.report is not None:
-        if not _is_there(case.report, output):
+        if not _is_there(case.report.to_dict(), output):
             case.report.save(output)
     elif session.is_example:
         _copy_example(case, output)
@@ -59,11 +59,11 @@ def write_downloads(case: LoadedCase, session: Session, folder: Path) -> dict[st
     )
 
 
-def _is_there(report: Report, output: Path) -> bool:
+def _is_there(document: dict[str, Any], output: Path) -> bool:
     """Whether the folder holds this very report, whatever the reader has stated since."""
     if not (output / "report.json").exists():
         return False
-    return _stored(output) | {"reader": None} == report.to_dict() | {"reader": None}
+    return _stored(output) | {"reader": None} == document | {"reader": None}
 
 
 def _stored(output: Path) -> dict[str, Any]:
@@ -81,14 +81,18 @@ def _clicks(session: Session) -> list[dict[str, Any]]:
 
 
 def _copy_example(case: LoadedCase, output: Path) -> None:
+    """Put the stored outputs into a folder, in place of what another case of the visitor's left there."""
+    if _is_there(_stored(EXAMPLE), output):
+        return
     maps = output / "maps"
     maps.mkdir(parents=True, exist_ok=True)
-    for name in (*_SINGLE_FILES.values(), *_TABLES):
-        if not (output / name).exists():
-            (output / name).write_bytes((EXAMPLE / name).read_bytes())
+    for left in maps.glob("*.nii.gz"):
+        if left.name.removesuffix(".nii.gz") not in case.maps:
+            left.unlink()
     for name, parametric_map in case.maps.items():
-        if not (maps / f"{name}.nii.gz").exists():
-            write_map(parametric_map, maps / f"{name}.nii.gz")
+        write_map(parametric_map, maps / f"{name}.nii.gz")
+    for name in (*_TABLES, *_SINGLE_FILES.values()):  # report.json comes last: it says that the others are there
+        (output / name).write_bytes((EXAMPLE / name).read_bytes())
 
 
 def _zipped(name: str, archive: Path, files: Iterable[Path]) -> dict[str, Path]:

@@ -29,6 +29,7 @@ from spinehub.demo.session import Session, Workspace
 from spinehub.demo.view import KEEP, View
 from spinehub.errors import InvalidArgumentError
 from spinehub.pipeline import analyse
+from spinehub.report import ReaderNotes
 from spinehub.volume import Seed, Volume
 
 __all__ = ["Handlers", "Reply"]
@@ -59,7 +60,8 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
     def open_page(self, request: gr.Request) -> Reply:
         """Show the example, already analysed, or what the link the page was opened with asks for."""
         linked, lesson = _asked(request, parse_link), _asked(request, linked_lesson)
-        session, view = self.use_example(Session(self.workspace.enter(request.session_hash)))
+        case, session = self._example(Session(self.workspace.enter(request.session_hash)))
+        view = self._whole(case, session, {})  # its files come once it is on the screen
         view = replace(view, **dict.fromkeys(NOTE_FIELDS, KEEP))  # still empty, or typed in already
         if lesson is not None:
             return self._open(lesson, session)
@@ -74,12 +76,8 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
 
     def use_example(self, session: Session) -> Reply:
         """Go back to the bundled example."""
-        fresh = example_session(self._known(session).token)
-        session = replace(fresh, readings=session.readings, revision=session.revision + 1)
-        case = self.store.put(session.case_key, replace(load_example(), analysed=session.wanted))
-        self.store.want(session.token, session.wanted)
-        files = write_downloads(case, session, self.workspace.shared)
-        return session, self._whole(case, session, files)
+        case, session = self._example(self._known(session))
+        return session, self._whole(case, session, self._files(case, session))
 
     def leave(self, request: gr.Request) -> None:
         """Forget a visitor: folder and voxels."""
@@ -129,7 +127,7 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
         given = {"yes": True, "no": False}.get(answer or "")
         session = replace(self._known(session), contrast_given=given)
         self.store.want(session.token, session.wanted)
-        return session, View()
+        return session, shown.downloads({})
 
     # --- the answer ---
 
@@ -168,31 +166,33 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
         return KEEP, shown.stopped()
 
     def downloads(self, session: Session) -> Reply:
-        """Write the files of the last analysis and offer them."""
+        """Write the files of what is on the page and offer them; nothing where its answer is still awaited."""
         case = self._case(session)
-        if case.report is None or not self.store.wants(session.token, session.wanted):
+        if case.analysed != session.wanted or not self.store.wants(session.token, session.wanted):
             return KEEP, View()
-        return KEEP, shown.downloads(write_downloads(case, session, self.workspace.folder(session.token)))
+        self.store.want_files(session)
+        files = self._files(case, session)
+        # What changed meanwhile has greyed the buttons, and these are not its files: those come with its own turn.
+        current = self.store.wants(session.token, session.wanted) and self.store.wants_files(session)
+        return KEEP, shown.downloads(files) if current else View()
 
     def set_notes(self, *form: Any) -> Reply:
-        """Put what the visitor states into the report and the bundle; the session comes last."""
+        """Take what the visitor states; the session comes last. The files are written anew after this."""
         *values, session = form
-        session = replace(self._known(session), notes=notes_of(*values))
-        case = self._case(session)
-        if case.report is None and not session.is_example:
-            return session, View(notes_said=said(session.notes))
-        files = write_downloads(case, session, self.workspace.folder(session.token))
-        return session, replace(shown.downloads(files), notes_said=said(session.notes))
+        notes = notes_of(*values)
+        if notes == self._known(session).notes:
+            return KEEP, View()
+        session = replace(session, notes=notes)
+        self.store.want_files(session)
+        return session, replace(shown.downloads({}), notes_said=said(notes))
 
     def set_bundle(self, with_images: bool, session: Session) -> Reply:
-        """Write the bundle anew, with the images in it or without."""
+        """Take whether the bundle holds the images. The files are written anew after this."""
         session = replace(self._known(session), with_images=bool(with_images))
         if with_images and session.teaching is not None:
             gr.Info("A teaching case has no file: “spinehub simulate --teaching” writes its images.")
-        case = self._case(session)
-        if case.report is None and not session.is_example:
-            return session, View()
-        return session, shown.downloads(write_downloads(case, session, self.workspace.folder(session.token)))
+        self.store.want_files(session)
+        return session, shown.downloads({})
 
     # --- without WebGL2 ---
 
@@ -226,10 +226,25 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
             self.store.put(session.case_key, case)
         return case
 
+    def _example(self, session: Session) -> tuple[LoadedCase, Session]:
+        """The bundled example, as it is for everybody, and a visitor's session on it."""
+        fresh = example_session(session.token)
+        session = replace(fresh, readings=session.readings, revision=session.revision + 1)
+        self.store.want(session.token, session.wanted)
+        return self.store.put(session.case_key, self._load(session)), session
+
     def _load(self, session: Session) -> LoadedCase:
         if session.teaching is not None:
             return lesson_case(session)
-        return load_example() if session.is_example else load_case(session)
+        if session.is_example:
+            return replace(load_example(), analysed=example_session(session.token).wanted)
+        return load_case(session)
+
+    def _files(self, case: LoadedCase, session: Session) -> Mapping[str, Path]:
+        """Files of the last analysis; those of the untouched example are the same for every visitor."""
+        untouched = case.report is None and session.notes == ReaderNotes() and not session.with_images
+        folder = self.workspace.shared if untouched else self.workspace.folder(session.token)
+        return write_downloads(case, session, folder)
 
     def _whole(self, case: LoadedCase, session: Session, files: Mapping[str, Path]) -> View:
         view = shown.whole(case, session, self._viewer(case, session), files)

@@ -132,17 +132,17 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
     on(parts["example"].click, handlers.use_example)
     on(parts["start_over"].click, handlers.start_over)
     on(parts["delete"].click, handlers.delete_now)
-    on(parts["with_images"].input, handlers.set_bundle, parts["with_images"], concurrency_id="model")
+    stated = [on(parts["with_images"].input, handlers.set_bundle, parts["with_images"])]
     noted = [parts[name] for name in NOTE_FIELDS]
     for field in noted:
         changed = field.blur if isinstance(field, gr.Textbox | gr.Number) else field.input
-        on(changed, handlers.set_notes, *noted, concurrency_id="model", trigger_mode="always_last")
-    on(parts["contrast"].input, handlers.say_contrast, parts["contrast"])
+        stated.append(on(changed, handlers.set_notes, *noted, trigger_mode="always_last"))
     on(parts["viewer"].unsupported, handlers.unsupported)
     on(parts["viewer"].why, handlers.why, **latest)
     covering = {"show_progress": "full", "show_progress_on": parts["result_panel"], "trigger_mode": "once"}
     on(parts["viewer"].occlude, handlers.occlude, concurrency_id="model", **covering)
     for changed in (
+        *stated,
         on(parts["viewer"].reference, handlers.reference, **latest),
         on(parts["viewer"].unreference, handlers.unreference, **latest),
     ):
@@ -155,6 +155,7 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
     for changed in (
         on(parts["upload"].upload, handlers.upload, parts["upload"], **reading),
         on(parts["set_times"].click, handlers.set_times, parts["times"], **reading),
+        on(parts["contrast"].input, handlers.say_contrast, parts["contrast"]),
         on(parts["viewer"].pick, handlers.pick, **latest),
         on(parts["place"].click, handlers.place, parts["i"], parts["j"], parts["k"], parts["kind"], **latest),
         on(parts["undo"].click, handlers.undo, **latest),

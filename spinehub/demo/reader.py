@@ -103,7 +103,8 @@ class ReaderHandlers(MaskHandlers):
         session = replace(session, readings=(*session.readings, reading))
         self.store.want(session.token, session.wanted)
         case = self.store.put(session.case_key, replace(case, truth=truth))
-        return session, replace(reader_view(session, center_mm(truth)), viewer=self._viewer(case, session))
+        view = replace(reader_view(session, center_mm(truth)), viewer=self._viewer(case, session))
+        return session, replace(view, **shown.vars_given(shown.downloads({})))  # those without the methods are old
 
     def note_routes(self, session: Session) -> Reply:
         """Write beside the reading what the methods said about the same region, once they have answered."""

@@ -43,4 +43,6 @@ class ReferenceHandlers(RegionHandlers):
         if case.report is not None:
             case = replace(case, report=replace(case.report, references=comparisons(case)))
         case = self.store.put(session.case_key, case)
-        return session, View(curve_panel=shown.outcome(case).curve_panel, viewer=self._viewer(case, session))
+        self.store.want_files(session)
+        told = View(curve_panel=shown.outcome(case).curve_panel, viewer=self._viewer(case, session))
+        return session, replace(told, **shown.vars_given(shown.downloads({})))  # written anew next

@@ -85,7 +85,7 @@ class RegionHandlers(ABC):
             return KEEP, View()
         session = replace(session, tolerance=float(np.float32(tolerance)))
         self.store.want(session.token, session.wanted)
-        return session, View()
+        return session, View() if case.analysed == session.wanted else shown.downloads({})
 
     def suggest(self, session: Session) -> Reply:
         """Go to the suggested tolerance."""

@@ -121,6 +121,11 @@ class Session:
         region = (self.seeds, self.tolerance, self.reach_mm, self.cuts, self.mask_source, self.mask_file)
         return self.case_key, *region, self.contrast_given, self.labels_hidden
 
+    @property
+    def files_wanted(self) -> tuple[object, ...]:
+        """What the files on offer depend on."""
+        return self.wanted, self.references, self.notes, self.with_images
+
 
 @dataclass
 class Workspace:

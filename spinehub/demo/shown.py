@@ -79,7 +79,7 @@ def vars_given(view: View) -> dict[str, Any]:
 
 
 def region(case: LoadedCase, session: Session, value: ViewerValue) -> View:
-    """A region that was grown anew, or none."""
+    """A region that was grown anew, or none; the files on offer were those of the region before."""
     top, step = panels.slider_top(case)
     growing = session.mask_source == "growing"
     ready = case.growth is not None and session.tolerance is not None
@@ -94,6 +94,7 @@ def region(case: LoadedCase, session: Session, value: ViewerValue) -> View:
         growing_group=gr.Column(visible=growing),
         mask_upload=FileDrop(value=None, visible=session.mask_source == "file"),
         cut=gr.Button(visible=case.growth is not None and case.growth.leak is not None),
+        **vars_given(downloads({})),
     )
 
 

@@ -17,11 +17,12 @@ ARGUMENTS = [
     "--enable-unsafe-swiftshader",
     "--disable-background-networking",
 ]
-COUNT_ANSWERS = """() => { window.answers = 0; let pending = false;
-    setInterval(() => { const now = document.querySelector('#sh-result .pending') !== null;
-        if (pending && !now) window.answers += 1;
-        pending = now; }, 15); }"""
-"""The result is greyed while it is worked out again: counts how often it came back."""
+ANSWERED = """(() => { const { shown, info, tolerance } = window.spinehubViewer;
+    const bundle = [...document.querySelectorAll('.sh-take button')].find((one) => one.innerText.includes('Bundle'));
+    return shown.revision === info.revision && Math.fround(info.tolerance) === tolerance && !bundle.disabled
+        && !document.querySelector('#sh-result .pending'); })()"""
+"""The page shows the answer for the region and the tolerance on screen, and offers its files. A new region greys the
+files in the same update that draws it; an answer brings the tolerance that it is for."""
 STILL = """document.getAnimations().every((each) => each.playState !== 'running'
     || each.effect?.getComputedTiming().endTime === Infinity)"""
 """Nothing fades or slides; what turns for ever, such as a spinner, does not count."""
@@ -34,7 +35,6 @@ class Visit:
     page: Any
     requests: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    answers: int = 0
 
     def evaluate(self, code: str) -> Any:
         return self.page.evaluate(code)
@@ -49,10 +49,9 @@ class Visit:
         self.wait("spinehubViewer.shown.revision === spinehubViewer.info.revision")
 
     def wait_for_answer(self) -> None:
-        """Until the next answer of the routes is on the page, and its files are written."""
-        self.wait(f"window.answers > {self.answers}")
-        self.answers += 1
-        self.wait("!document.querySelector('#sh-result .pending')")
+        """Until the answer for what the viewer shows is there with its files; wait for the region or case first."""
+        self.wait(ANSWERED)
+        self.evaluate("spinehubViewer.queue.then(() => null)")  # the maps of the answer are loaded
 
     def serious_problems(self) -> dict[str, str]:
         """What axe-core finds serious on the page as it is: rule and first element."""
@@ -127,12 +126,12 @@ def another_visit(browser: Any, address: str) -> Iterator[Visit]:
 
 
 def open_page(context: Any, address: str) -> Visit:
-    """Open the page in a context and wait for the example."""
+    """Open the page in a context and wait for the example; its files come last, and after them nothing is asked."""
     visit = Visit(context.new_page())
     visit.page.set_default_timeout(90000)
     visit.page.on("request", lambda request: visit.requests.append(request.url))
     visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
     visit.page.goto(address)
     visit.wait("window.spinehubViewer?.order && window.spinehubViewer.count > 0")
-    visit.evaluate(COUNT_ANSWERS)
+    visit.wait_for_answer()
     return visit

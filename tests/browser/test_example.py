@@ -113,7 +113,7 @@ def test_arrow_keys_move_the_border_and_the_numbers_follow(visit: Any) -> None:
     visit.page.locator("#sh-tolerance input[type=range]").focus()
     for _ in range(12):
         visit.page.keyboard.press("ArrowLeft")
-    visit.wait(f"spinehubViewer.count < {before}")
+    visit.wait(f"Math.fround({VALUE}) === spinehubViewer.tolerance && spinehubViewer.count < {before}")
     visit.wait_for_answer()
     assert visit.page.inner_text("#sh-result") != volume
 

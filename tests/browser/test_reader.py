@@ -21,6 +21,10 @@ LISTEN = """(() => { const fetched = window.fetch; window.wire = [];
 """Keeps the text of every answer, also of the stream in which Gradio sends what handlers return."""
 
 
+LISTENS = "document.querySelector('[data-listening] [data-lesson]')"
+"""The list of cases is drawn before it listens."""
+
+
 class Wire:
     """Everything a page is sent from now on; files are read later, since a page that answers cannot be asked."""
 
@@ -65,7 +69,7 @@ def go_to(page: Any, selector: str) -> None:
 def open_and_seed(visit: Any, lesson: TeachingCase) -> None:
     page = visit.page
     page.get_by_role("tab", name="Teaching", exact=True).click()
-    visit.wait("document.querySelector('[data-listening] [data-lesson]')")  # the list is drawn before it listens
+    visit.wait(LISTENS)
     go_to(page, f"[data-lesson='{lesson.number}']")
     visit.picture("reader-list")
     page.locator(f"[data-lesson='{lesson.number}']").focus()
@@ -77,8 +81,8 @@ def open_and_seed(visit: Any, lesson: TeachingCase) -> None:
         page.get_by_label(axis, exact=True).fill(str(voxel))
     page.get_by_role("button", name="Place", exact=True).focus()
     page.keyboard.press("Enter")
-    page.wait_for_selector("#sh-curve svg")
-    visit.wait("!document.querySelector('#sh-result .pending')")
+    visit.wait("spinehubViewer.info.seeds.length === 1")
+    visit.wait_for_answer()
 
 
 def commit(visit: Any) -> None:
@@ -122,6 +126,7 @@ def test_a_case_is_read_before_anything_tells(visit: Any, lesson: TeachingCase) 
         assert words in said
     visit.wait("!document.querySelector('.sh-readings').innerText.includes('being asked')", 240)
     assert page.locator("#sh-result .sh-route").count() == 4
+    visit.wait_for_answer()
     page.locator("[data-overlay=truth]").focus()
     page.keyboard.press("Enter")
     assert "True lesion" in page.locator(".sh-colourbar").inner_text()
@@ -143,6 +148,7 @@ def test_a_case_is_read_before_anything_tells(visit: Any, lesson: TeachingCase) 
 def test_an_undecidable_answer_asks_for_no_confidence(visit: Any) -> None:
     page = visit.page
     page.get_by_role("tab", name="Teaching", exact=True).click()
+    visit.wait(LISTENS)
     page.click("[data-lesson='5']")
     page.wait_for_selector("#sh-reading:has-text('Case 5 of 10')", timeout=240000)
     page.get_by_label("Undecidable from this image").check()

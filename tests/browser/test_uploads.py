@@ -28,7 +28,6 @@ def seed_at(visit: Any, position_mm: tuple[float, float, float]) -> None:
     visit.page.mouse.click(x, y)
     visit.wait(f"spinehubViewer.shown.revision > {revision}")
     visit.wait_for_answer()
-    visit.page.wait_for_selector(".sh-right button:has-text('Mask'):not([disabled])")
 
 
 def python_mask(path: Path, visit: Any) -> list[int]:
@@ -75,7 +74,6 @@ def test_a_three_phase_series_from_upload_to_report(visit: Any, breast_series_pa
     assert visit.evaluate("spinehubViewer.maskVoxels()") == python_mask(breast_series_path, visit)
     assert "not available" in page.inner_text("#sh-curve")
     assert "No credible frame times" in page.inner_text("#sh-notes")
-    page.wait_for_selector(".sh-right button:has-text('Report'):not([disabled])")
     with page.expect_download() as download:
         page.click(".sh-right button:has-text('Report')")
     report = tmp_path / "report.html"
@@ -111,7 +109,7 @@ def test_a_single_volume_asks_about_contrast(visit: Any, oblique_path: Path, tmp
     assert visit.page.inner_text(".sh-left").count("Was contrast given before this volume?") == 1
     assert not visit.page.locator(".sh-frames").is_visible()
     visit.page.get_by_role("radio", name="yes").check()
-    visit.page.wait_for_timeout(500)
+    visit.page.wait_for_selector("#sh-notes:has-text('The user states that contrast was given.')")
     seed_at(visit, read_series(path).grid.position_of((20, 22, 4)))
     visit.picture("single-volume")
     assert "The user states that contrast was given." in visit.page.inner_text("#sh-notes")
@@ -180,8 +178,9 @@ def test_without_webgl_slices_are_plain_images(browser: Any, address: str) -> No
     image = page.locator("#sh-plain img")
     image.wait_for(state="visible", timeout=120000)
     assert not page.locator(".sh-gl").is_visible()
+    page.wait_for_function("document.querySelector('#sh-plain img').complete")
     box = image.bounding_box()
-    page.mouse.click(box["x"] + 0.45 * box["width"], box["y"] + 0.45 * box["height"])
+    image.click(position={"x": 0.45 * box["width"], "y": 0.45 * box["height"]})
     page.wait_for_function("document.querySelectorAll('.sh-seeds li').length === 2", timeout=120000)
     context.close()
 

@@ -10,6 +10,9 @@ from spinehub.demo.loading import EXAMPLE
 from spinehub.io import read_mask, write_mask, write_volume
 from spinehub.volume import Grid, Mask, Volume
 
+DRAWN = "spinehubViewer.shown.revision === spinehubViewer.info.revision"
+"""The newest region is on the screen."""
+
 
 def put_files(visit: Any, selector: str, *paths: Path) -> None:
     visit.page.locator(f"{selector} input[type=file]").set_input_files([str(path) for path in paths])
@@ -23,7 +26,7 @@ def choose(visit: Any, name: str) -> None:
 def test_the_u_net_draws_the_mask_and_growing_comes_back(visit: Any) -> None:
     grown = visit.evaluate("spinehubViewer.count")
     choose(visit, "U-Net")
-    visit.wait("spinehubViewer.info.mask_source === 'unet' && spinehubViewer.count > 0")
+    visit.wait(f"spinehubViewer.info.mask_source === 'unet' && {DRAWN} && spinehubViewer.count > 0")
     visit.page.wait_for_selector("#sh-border:has-text('own outline')")
     assert not visit.page.locator("#sh-tolerance").is_visible()
     visit.wait_for_answer()
@@ -38,6 +41,7 @@ def test_a_mask_from_a_file_is_shown_voxel_for_voxel(visit: Any, tmp_path: Path)
     write_mask(moved, tmp_path / "drawn.nii.gz")
     choose(visit, "File")
     visit.page.wait_for_selector("#sh-border:has-text('Upload a mask')")
+    visit.wait("spinehubViewer.count === 0")  # the grown mask has as many voxels as the moved one
     put_files(visit, "#sh-upload-mask", tmp_path / "drawn.nii.gz")
     visit.wait(f"spinehubViewer.count === {moved.count}")
     expected = [int(n) for n in np.flatnonzero(moved.voxels.ravel(order="F"))]
@@ -78,9 +82,10 @@ def test_reference_regions_stand_in_curve_and_table(visit: Any) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector("#sh-curve tr:has-text('muscle')")
     visit.picture("references")
+    visit.wait("spinehubViewer.info.references.length === 2")
     page.click("[data-unreference=muscle]")
     visit.wait("spinehubViewer.info.references.length === 1")
-    assert not page.locator("#sh-curve .sh-ref-muscle").count()
+    page.wait_for_selector("#sh-curve .sh-ref-muscle", state="detached")
     assert not visit.errors
 
 
@@ -136,6 +141,7 @@ def test_a_leak_is_marked_cut_and_the_cut_taken_back(visit: Any, dumbbell_path: 
     page.click("button:has-text('Place')")
     cut = page.get_by_role("button", name="Cut at the neck")
     cut.wait_for(state="visible")
+    visit.wait(f"spinehubViewer.info.seeds.length === 1 && {DRAWN}")
     assert "leaks above" in page.locator("#sh-border .sh-plot").text_content()
     top = visit.evaluate("Number(document.querySelector('#sh-tolerance input[type=range]').max)")
     beyond = 0.9 * top  # beyond the leak, and short of where everything joins on other ways

@@ -1,15 +1,24 @@
 """When the analysis is asked, with what, and when its answer is shown."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from visitors import click
+import pytest
+from visitors import GRID, ball_series, click
 
+from spinehub.demo.downloads import write_downloads
 from spinehub.demo.handlers import Handlers
-from spinehub.demo.loading import load_example
+from spinehub.demo.loading import example_session, load_example
 from spinehub.demo.session import Session
+from spinehub.demo.shown import DOWNLOADS
 from spinehub.demo.view import KEEP, View
+from spinehub.io import read_mask
 from spinehub.pipeline import analyse
+from spinehub.report import ReaderNotes
+from spinehub.volume import Mask
 
 
 def test_the_analysis_gets_the_region_and_fills_the_panels(page: Handlers, session: Session) -> None:
@@ -46,6 +55,69 @@ def test_an_answer_that_comes_late_is_not_shown(page: Handlers, session: Session
     page.pick(click((9, 9, 3)), first)
     assert page.analyse(first, lambda *_, **__: None) == (KEEP, View())
     assert page.downloads(first) == (KEEP, View())
+
+
+def offered(view: View) -> list[bool]:
+    """Which of the buttons can be pressed; nothing where they are left as they are."""
+    buttons = [getattr(view, name) for name in DOWNLOADS]
+    return [] if buttons == [KEEP] * len(buttons) else [button.interactive for button in buttons]
+
+
+NOTHING = [False] * len(DOWNLOADS)
+
+
+def test_files_are_on_offer_only_with_their_answer(page: Handlers, session: Session) -> None:
+    session, view = page.pick(click(), session)
+    assert offered(view) == NOTHING
+    assert offered(page.downloads(session)[1]) == []  # no answer yet
+    page.analyse(session, lambda *_, **__: None)
+    assert any(offered(page.downloads(session)[1]))
+    same, view = page.set_tolerance(session.tolerance, session)
+    assert offered(view) == []  # the answer on the page is the one of this border
+    moved, view = page.set_tolerance(0.9 * session.tolerance, same)
+    assert offered(view) == NOTHING
+    assert offered(page.downloads(moved)[1]) == []
+    back, _ = page.set_tolerance(session.tolerance, moved)
+    assert any(offered(page.downloads(back)[1]))
+    assert offered(page.clear(back)[1]) == NOTHING
+
+
+def test_files_written_while_something_changed_are_not_offered(
+    page: Handlers, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = page.pick(click(), session)
+    page.analyse(session, lambda *_, **__: None)
+    level = ("T12", [], None, None, None, "")
+    changes = [lambda: page.set_notes(*level, session), lambda: page.set_bundle(True, session),
+               lambda: page.pick(click((9, 9, 3)), session)]  # fmt: skip
+    for change in changes:
+
+        def write_slowly(*_: Any, change: Any = change) -> dict[str, Path]:
+            assert offered(change()[1]) == NOTHING
+            return {"report_file": Path("report.html")}
+
+        monkeypatch.setattr("spinehub.demo.handlers.write_downloads", write_slowly)
+        assert offered(page.downloads(session)[1]) == []
+
+
+def test_fields_that_say_nothing_new_leave_the_files_alone(page: Handlers, session: Session) -> None:
+    empty = ("", [], "", "", None, "")
+    assert page.set_notes(*empty, session) == (KEEP, View())
+
+
+def test_the_files_of_the_example_replace_those_of_a_case_before(tmp_path: Path) -> None:
+    own = ball_series()
+    voxel = Mask(np.indices(GRID.shape).sum(axis=0) == 0, GRID)
+    analyse(own, mask=voxel, models={}).save(tmp_path / "output")
+    case, notes = load_example(), ReaderNotes(level="T12")
+    for _ in range(2):
+        write_downloads(case, replace(example_session("token"), notes=notes), tmp_path)
+        stored = json.loads((tmp_path / "output" / "report.json").read_text(encoding="utf-8"))
+        assert stored["lesion"] == case.outcome.document["lesion"]
+        assert stored["reader"]["level"] == "T12"
+        assert read_mask(tmp_path / "output" / "mask.nii.gz").count == stored["lesion"]["voxels"]
+        maps = {path.name.removesuffix(".nii.gz") for path in (tmp_path / "output" / "maps").iterdir()}
+        assert maps == set(case.maps)
 
 
 def test_a_cut_region_is_analysed_as_it_is(page: Handlers, session: Session) -> None:

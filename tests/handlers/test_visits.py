@@ -23,7 +23,8 @@ def test_the_page_opens_on_the_example(page: Handlers) -> None:
     assert session.is_example
     assert view.viewer.image is not None
     assert "Simulated example" in view.case_panel
-    assert view.report_file.interactive
+    assert not view.report_file.interactive  # the files come once the page is on the screen
+    assert page.downloads(session)[1].report_file.interactive
     assert not view.mask_file.interactive
 
 
