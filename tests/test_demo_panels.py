@@ -1,6 +1,8 @@
 """What stands beside the viewer: words of the design to the letter, every text escaped."""
 
+import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -18,7 +20,8 @@ from spinehub.demo.plots import curve_plot, tolerance_plot
 from spinehub.demo.results import result_panel
 from spinehub.perfusion import Timing
 from spinehub.routes import MeasuredAgreement
-from spinehub.series import Curve
+from spinehub.series import Curve, DynamicSeries
+from spinehub.volume import Grid
 
 DYNAMIC = Timing("dynamic", 30.0, 5.0, 3, 290.0, True)
 
@@ -170,6 +173,11 @@ def test_notices_say_every_warning_in_words() -> None:
     assert notices_panel(None) == ""
 
 
+def scan(count: int = 8, times: bool = True) -> DynamicSeries:
+    times_s = 20.0 * np.arange(count) if times else None
+    return DynamicSeries(np.ones((2, 2, 2, count), np.float32), Grid((2, 2, 2), np.eye(4)), times_s)
+
+
 def curve(count: int = 8, times: bool = True) -> Curve:
     signal = np.linspace(100.0, 200.0, count)
     enhancement = signal - 100.0
@@ -186,14 +194,14 @@ def curve(count: int = 8, times: bool = True) -> Curve:
     ],
 )
 def test_the_curve_names_its_axes(timing: Timing, times: bool, unit: str) -> None:
-    drawn = Reader(curve_plot(curve(times=times), timing, curve(times=times)))
+    drawn = Reader(curve_plot(scan(times=times), curve(times=times), timing, curve(times=times)))
     assert unit in drawn.text
     assert "%" in drawn.words
-    assert drawn.tags.count("circle") == 8
+    assert drawn.tags.count("circle") == 8 + 1  # the frames, and a ring around the highest
 
 
 def test_the_curve_marks_the_reading_times_it_reaches() -> None:
-    said = Reader(curve_plot(curve(), DYNAMIC)).words
+    said = Reader(curve_plot(scan(), curve(), DYNAMIC)).words
     assert "45 s" in said
     assert "67 s" in said
     assert "240 s" not in said  # the scan ends 110 s after arrival
@@ -201,9 +209,32 @@ def test_the_curve_marks_the_reading_times_it_reaches() -> None:
 
 def test_a_curve_with_gaps_is_drawn_without_them() -> None:
     broken = Curve(*(np.array([np.nan, 1.0, 2.0]),) * 4, np.array([0.0, 10.0, 20.0]))
-    page = curve_plot(broken, DYNAMIC)
+    page = curve_plot(scan(3), broken, DYNAMIC)
     assert "nan" not in page
     assert Reader(page).tags.count("circle") == 2
+
+
+def test_the_curve_says_its_numbers_to_those_who_cannot_see_it() -> None:
+    signal = np.array([100.0, 100.0, 150.0, 250.0, 230.0, 220.0, 215.0, 210.0])
+    rising = Curve(signal, signal - 100.0, signal - 105.0, signal - 95.0, 20.0 * np.arange(8))
+    timing = Timing("dynamic", 20.0, 10.0, 2, 20.0, True)
+    page = curve_plot(scan(), rising, timing, figures="Early enhancement: 150 %.")
+    label = page.partition('aria-label="')[2].partition('"')[0]
+    assert label == (
+        "Enhancement over time. Contrast arrives at 20 s. Curve of the lesion: peak 150 % at 40 seconds after contrast "
+        "arrival, 145 % at 45 s, 126 % at 67 s. Early enhancement: 150 %."
+    )
+    assert "peak 150 %" in Reader(page).text
+
+
+def test_the_curve_tells_the_browser_where_its_axes_lie() -> None:
+    empty = curve_plot(scan(), None, DYNAMIC, least_high=80.0)
+    told = json.loads(unescape(empty.partition('data-axes="')[2].partition('"')[0]))
+    assert told["x"] == [20.0 * n - DYNAMIC.arrival_s for n in range(8)]
+    assert told["unit"] == "seconds after contrast arrival"
+    assert told["limits"][:2] == [told["x"][0], told["x"][-1]]
+    assert told["limits"][2] < 0 < 80 < told["limits"][3]
+    assert "No lesion is marked." in empty
 
 
 def test_the_tolerance_plot_marks_leak_and_tolerance() -> None:

@@ -1,6 +1,6 @@
 """What every drawing on the page shares: a frame from data to picture, axes with units, SVG as text.
 
-Colours and fonts come from page.css, so that both themes work.
+Colours and fonts come from panels.css, so that both themes work.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,15 @@ from spinehub.demo.cases import LoadedCase, Outcome
 from spinehub.demo.definitions import what
 from spinehub.demo.markup import Markup, element, join
 from spinehub.demo.plots import curve_plot, tolerance_plot
-from spinehub.demo.reference_panel import comparisons, reference_curves, reference_keys, reference_table, without_lesion
+from spinehub.demo.reference_panel import (
+    comparisons,
+    crosshair_key,
+    crosshair_said,
+    reference_curves,
+    reference_keys,
+    reference_table,
+    without_lesion,
+)
 from spinehub.demo.session import Session
 from spinehub.growing import Growth
 from spinehub.perfusion import Comparison
@@ -131,10 +139,11 @@ def curve_panel(case: LoadedCase) -> str:
     if outcome is None or outcome.curve is None or outcome.document["lesion"] is None:
         return join(*without_lesion(case, compared))
     parts: list[Markup] = []
-    if outcome.curve.signal.size > 1:
+    if isinstance(case.image, DynamicSeries):
         spot = outcome.hot_spot.curve if outcome.hot_spot else None
-        parts.append(curve_plot(outcome.curve, case.timing, spot, reference_curves(compared)))
-        parts.append(_legend(outcome, compared))
+        curves, figures = reference_curves(compared), _parameters_said(outcome.document)
+        parts.append(curve_plot(case.image, outcome.curve, case.timing, spot, curves, figures=figures))
+        parts += [_legend(outcome, compared), crosshair_said()]
     else:
         parts.append(element("div", "One volume has no curve: it takes frames over time.", class_="sh-small"))
     parts.append(element("div", *_figures(outcome.document), class_="sh-figures"))
@@ -153,7 +162,17 @@ def _legend(outcome: Outcome, compared: Sequence[Comparison]) -> Markup:
         count = outcome.hot_spot.mask.count
         key = element("i", class_="sh-key sh-key-spot")
         items.insert(0, element("span", key, f"hot spot, {count} voxels", what("hot_spot")))
-    return element("div", *items, *reference_keys(compared), class_="sh-legend")
+    return element("div", *items, *reference_keys(compared), crosshair_key(), class_="sh-legend")
+
+
+def _parameters_said(document: Mapping[str, Any]) -> str:
+    """The parameters read from the curve, in one sentence."""
+    said = [
+        f"{PARAMETER_NAMES[name]}: "
+        + ("not available" if one["value"] is None else f"{number(one['value'], 0)} {one['unit']}")
+        for name, one in document["parameters"].items()
+    ]
+    return f"{'; '.join(said)}."
 
 
 def _figures(document: Mapping[str, Any]) -> list[Markup]:

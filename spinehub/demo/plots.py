@@ -1,8 +1,9 @@
 """Small drawings for the page, as SVG text: the enhancement curve and the volume-against-tolerance curve.
 
-Colours and fonts come from page.css, so that both themes work; every axis names its unit.
+Colours and fonts come from panels.css, so that both themes work; every axis names its unit.
 """
 
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from spinehub.demo.drawing import Frame, axes, svg
 from spinehub.demo.markup import Markup, element, join
 from spinehub.perfusion import Timing
-from spinehub.series import Curve
+from spinehub.render.prose import number
+from spinehub.series import Curve, DynamicSeries
 
 __all__ = ["curve_plot", "reading_marks", "tolerance_plot"]
 
@@ -20,30 +22,42 @@ _MARKS_S = (45.0, 67.0, 240.0)
 
 
 def curve_plot(
-    curve: Curve | None, timing: Timing, hot_spot: Curve | None = None, references: Mapping[str, Curve] | None = None
+    series: DynamicSeries,
+    curve: Curve | None,
+    timing: Timing,
+    hot_spot: Curve | None = None,
+    references: Mapping[str, Curve] | None = None,
+    *,
+    least_high: float = 10.0,
+    figures: str = "",
 ) -> Markup:
-    """Enhancement of the lesion and its hot spot over time, with baseline, quartiles and reading times.
+    """Enhancement of the lesion and its hot spot over time, with baseline, quartiles, peak and reading times.
+
+    The browser lays the curve of the voxel under the crosshair into it: the drawing tells it where the axes lie.
 
     Parameters
     ----------
+    series, timing
+        What was scanned, and when.
     curve, hot_spot
         Of the lesion; None where there is none.
-    timing
-        Of the series.
     references
-        Curves of reference regions, by tissue; at least one where there is no lesion.
+        Curves of reference regions, by tissue.
+    least_high
+        Enhancement in % that the axis reaches in any case.
+    figures
+        Numbers that belong to the curve, for those who cannot see it.
     """
     others = dict(references or {})
-    x, unit = _time_axis(curve or next(iter(others.values())), timing)
+    x, unit = _time_axis(series, timing)
     curves = [other.enhancement for other in others.values()]
     if curve is not None:
         curves += [curve.enhancement, curve.lower_quartile, curve.upper_quartile]
     if hot_spot is not None:
         curves.append(hot_spot.enhancement)
-    values = np.concatenate(curves)
+    values = np.concatenate([*curves, [0.0, least_high]])
     values = values[np.isfinite(values)]
-    low = min(0.0, float(values.min())) if values.size else 0.0
-    high = max(10.0, float(values.max())) if values.size else 10.0
+    low, high = float(values.min()), float(values.max())
     margin = 0.06 * (high - low)
     frame = Frame((float(x[0]), float(x[-1])), (low - margin, high + margin), 44, 22, 600, 150)
     parts = [
@@ -57,12 +71,65 @@ def curve_plot(
         parts.append(element("polyline", points=frame.points(x, curve.enhancement), class_="sh-line sh-lesion"))
     if hot_spot is not None:
         parts.append(element("polyline", points=frame.points(x, hot_spot.enhancement), class_="sh-line sh-spot"))
-        parts.extend(_dots(frame, x, hot_spot.enhancement))
-    elif curve is not None:
-        parts.extend(_dots(frame, x, curve.enhancement))
+    main = hot_spot or curve
+    if main is not None:
+        parts.extend(_dots(frame, x, main.enhancement))
+        parts.append(_peak_mark(frame, x, main, timing))
     if unit.startswith("seconds after"):
         parts.extend(reading_marks(frame))
-    return svg(join(*parts), 660, 212, "Enhancement over time; the numbers are in the table of curve.csv")
+    parts.append(_crosshair_layer(frame, x, unit))
+    name = "hot spot" if hot_spot is not None else "lesion"
+    label = join("Enhancement over time. ", _in_words(x, unit, main, timing, name), figures)
+    return svg(join(*parts), 660, 212, label)
+
+
+def _crosshair_layer(frame: Frame, x: NDArray[np.float64], unit: str) -> Markup:
+    """Empty line that crosshair.js fills from the frames it holds, cut off at the axes."""
+    axes_box = {"x": frame.left, "y": frame.top, "width": frame.width, "height": frame.height}
+    clip = element("clipPath", element("rect", **axes_box), id="sh-curve-axes")
+    mapping = {"x": [round(float(value), 4) for value in x], "unit": unit, "limits": [*frame.x, *frame.y]}
+    mapping["box"] = list(axes_box.values())
+    line = element(
+        "polyline", id="sh-crosshair-curve", points="", clip_path="url(#sh-curve-axes)", class_="sh-line sh-crosshair",
+        data_axes=json.dumps(mapping),
+    )  # fmt: skip
+    return join(clip, line)
+
+
+def _peak(curve: Curve, timing: Timing) -> int | None:
+    """Frame of the highest enhancement after the baseline; None where no frame has one."""
+    after = curve.enhancement[timing.baseline_frames :]
+    return timing.baseline_frames + int(np.nanargmax(after)) if np.isfinite(after).any() else None
+
+
+def _peak_mark(frame: Frame, x: NDArray[np.float64], curve: Curve, timing: Timing) -> Markup | None:
+    """Ring around the highest frame, and its value."""
+    at = _peak(curve, timing)
+    if at is None:
+        return None
+    across, down = frame.across(x[at]), frame.down(curve.enhancement[at])
+    near_end = across > frame.right - 80
+    place = {"x": across + (-8 if near_end else 8), "y": down + 16, "text_anchor": "end" if near_end else "start"}
+    said = element("text", f"peak {number(curve.enhancement[at], 0)} %", class_="sh-axis sh-peak-text", **place)
+    return join(element("circle", cx=across, cy=down, r=5.5, class_="sh-peak"), said)
+
+
+def _in_words(x: NDArray[np.float64], unit: str, curve: Curve | None, timing: Timing, name: str) -> str:
+    """What the drawing shows of the lesion, in numbers."""
+    if curve is None:
+        return "No lesion is marked. "
+    at = _peak(curve, timing)
+    if at is None:
+        return "The curve has no value after contrast. "
+    arrival = "" if timing.arrival_s is None else f"Contrast arrives at {number(timing.arrival_s, 0)} s. "
+    where = f"in frame {x[at]:.0f}" if unit.startswith("frame") else f"at {number(x[at], 0)} {unit}"
+    text = f"{arrival}Curve of the {name}: peak {number(curve.enhancement[at], 0)} % {where}"
+    if unit.startswith("seconds after") and np.isfinite(curve.enhancement).all():
+        read = [second for second in _MARKS_S if second <= x[-1]]
+        values = np.interp(read, x, curve.enhancement)
+        pairs = zip(values, read, strict=True)
+        text += "".join(f", {number(value, 0)} % at {second:.0f} s" for value, second in pairs)
+    return f"{text}. "
 
 
 def tolerance_plot(
@@ -98,12 +165,12 @@ def tolerance_plot(
     return svg(join(*shapes, marker), 240, 78, "Volume of the region against tolerance")
 
 
-def _time_axis(curve: Curve, timing: Timing) -> tuple[NDArray[np.float64], str]:
-    if curve.times_s is None:
-        return np.arange(1.0, curve.signal.size + 1), "frame (times not known)"
+def _time_axis(series: DynamicSeries, timing: Timing) -> tuple[NDArray[np.float64], str]:
+    if series.times_s is None:
+        return np.arange(1.0, series.frame_count + 1), "frame (times not known)"
     if timing.arrival_s is None:
-        return np.asarray(curve.times_s), "seconds from the first frame"
-    return np.asarray(curve.times_s) - timing.arrival_s, "seconds after contrast arrival"
+        return np.asarray(series.times_s), "seconds from the first frame"
+    return np.asarray(series.times_s) - timing.arrival_s, "seconds after contrast arrival"
 
 
 def _baseline_shade(frame: Frame, x: NDArray[np.float64], timing: Timing, *, in_seconds: bool) -> Markup | None:

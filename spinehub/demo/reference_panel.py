@@ -10,7 +10,16 @@ from spinehub.perfusion import Comparison, compare
 from spinehub.render.prose import number
 from spinehub.series import Curve, DynamicSeries
 
-__all__ = ["TISSUE_NAMES", "comparisons", "reference_curves", "reference_keys", "reference_table", "without_lesion"]
+__all__ = [
+    "TISSUE_NAMES",
+    "comparisons",
+    "crosshair_key",
+    "crosshair_said",
+    "reference_curves",
+    "reference_keys",
+    "reference_table",
+    "without_lesion",
+]
 
 TISSUE_NAMES = {"marrow": "normal marrow", "muscle": "muscle", "vessel": "vessel"}
 _NO_LESION = "The enhancement curve appears once a lesion is marked."
@@ -36,13 +45,29 @@ def reference_keys(compared: Sequence[Comparison]) -> list[Markup]:
     ]
 
 
+def crosshair_key() -> Markup:
+    """Entry of the legend for the voxel under the crosshair."""
+    return element("span", element("i", class_="sh-key sh-key-crosshair"), "voxel under the crosshair")
+
+
+def crosshair_said() -> Markup:
+    """Line in which the browser writes the numbers of that voxel."""
+    return element("div", id="sh-crosshair-said", class_="sh-small")
+
+
 def without_lesion(case: LoadedCase, compared: Sequence[Comparison]) -> list[Markup]:
     """The panel where no lesion is marked: the curves of the references, or how to place one."""
     curves = reference_curves(compared)
     parts = [element("div", _NO_LESION, class_="sh-small")]
-    if curves:
-        parts.append(curve_plot(None, case.timing, None, curves))
-        parts.append(element("div", *reference_keys(compared), class_="sh-legend"))
+    if isinstance(case.image, DynamicSeries):
+        # As high as the map of peaks is coloured: most voxels of the body fit.
+        highs = [told["high"] for told in case.info.get("maps", ()) if told["name"] == "peak_enhancement"]
+        plot = curve_plot(case.image, None, case.timing, None, curves, least_high=max([10.0, *highs]))
+        parts += [
+            plot,
+            element("div", *reference_keys(compared), crosshair_key(), class_="sh-legend"),
+            crosshair_said(),
+        ]
     return [*parts, reference_table(case, compared)]
 
 

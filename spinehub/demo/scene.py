@@ -261,6 +261,7 @@ def _frames_info(image: DynamicSeries | Volume, timing: Timing) -> dict[str, Any
             "arrival_s": None,
             "baseline_frames": 0,
             "first_frame": 0,
+            "shown_frames": [0],
             "plain_frame": 0,
         }
         return {**empty, "window": list(window), "subtraction_window": list(window)}
@@ -272,6 +273,7 @@ def _frames_info(image: DynamicSeries | Volume, timing: Timing) -> dict[str, Any
         "arrival_s": timing.arrival_s,
         "baseline_frames": int(np.count_nonzero(kept < timing.baseline_frames)) or 1,
         "first_frame": int(np.searchsorted(kept, late)),
+        "shown_frames": kept.tolist(),
         "plain_frame": late,
         "window": list(display_window(image.frames[..., late])),
         "subtraction_window": [0.0, max(display_window(difference)[1], 1e-6)],

@@ -1,4 +1,4 @@
-"""Look of the page: Gradio's theme variables; order, cards and the viewer are in static/page.css."""
+"""Look of the page: Gradio's theme variables; order, cards and the viewer are in the sheets of static/."""
 
 import gradio as gr
 
@@ -6,11 +6,10 @@ from spinehub.demo.viewer import STATIC
 
 __all__ = ["HEAD", "page_theme"]
 
+_SHEETS = ("page.css", "panels.css", "tools.css", "reader.css", "forms.css")
 HEAD = (
-    f'<link rel="stylesheet" href="gradio_api/file={STATIC}/page.css">'
-    f'<link rel="stylesheet" href="gradio_api/file={STATIC}/reader.css">'
-    f'<link rel="stylesheet" href="gradio_api/file={STATIC}/forms.css">'
-    '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">'
+    "".join(f'<link rel="stylesheet" href="gradio_api/file={STATIC / name}">' for name in _SHEETS)
+    + '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">'
 )
 _FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
 _TEAL = gr.themes.Color(

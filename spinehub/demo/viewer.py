@@ -26,6 +26,7 @@ _SCRIPTS = (
     "beside.js",
     "paint.js",
     "overlays.js",
+    "crosshair.js",
     "controls.js",
     "viewer.js",
     "tour.js",

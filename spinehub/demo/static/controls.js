@@ -285,6 +285,8 @@
         text += ` · ${map.label} ${value === null ? "not defined" : Number(value.toPrecision(3)) + unit}`;
       }
       this.write("readout", text);
+      NS.drawCrosshairCurve(viewer);
+      NS.followInBoxes(viewer);
     }
 
     showTolerance(tolerance, volume_ml, grown) {
