@@ -1,12 +1,12 @@
 """The table of the source on sealed simulated patients: every route, per regime, beside published figures and floors.
 
     python benchmarks/sealed_table.py --work runs/sealed --model unet=runs/unet-dce ... [--stack FILE]
-        [--embedding unet=FILE] [--cases 1000] [--other-cases 1000] [--priors 0]
+        [--embedding unet=FILE] [--cases 1000] [--truth-cases 1000] [--other-cases 1000] [--priors 0]
 
 Draws the `matched` cohort, `as-published` and the second world from seeds that nothing else uses, judges every route on
 them and writes ``sealed_table.md`` into `--work`. Cases are rendered when they are judged and never written. What was
 judged is kept, so an interrupted run goes on; the same call with more cases adds to a smaller one. On `matched` every
-regime is judged end to end and with the true mask, elsewhere end to end alone. `--priors N` adds N cases under each of
+regime is judged end to end and, in the first `--truth-cases` patients, with the true mask; elsewhere end to end alone. `--priors N` adds N cases under each of
 the five kinetic priors (dynamic series, end to end). Without --model: the weights that come with spinehub.
 """
 
@@ -97,6 +97,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--embedding", action="append", default=[], metavar="ROUTE=FILE", help="row beside a network")
     parser.add_argument("--stack", type=Path, metavar="FILE", help="stacked.json")
     parser.add_argument("--cases", type=int, default=1000, help="patients of the matched cohort")
+    parser.add_argument("--truth-cases", type=int, help="of the matched cohort, with the true mask too; all by default")
     parser.add_argument("--other-cases", type=int, help="of as-published and of the second world; as many by default")
     parser.add_argument("--priors", type=int, default=0, help="patients under each kinetic prior; 0: leave out")
     parser.add_argument("--workers", type=int, default=2, help="processes")
@@ -122,6 +123,7 @@ def _judged(
         embeddings=dict(word.split("=", 1) for word in options.embedding),
         workers=options.workers,
         attach=False,
+        truth_mask_cases=options.truth_cases,
         **asked,
     )
 
@@ -224,6 +226,7 @@ def _priors(options: argparse.Namespace) -> Iterable[str]:
 def _command(options: argparse.Namespace) -> str:
     """The call with the names of files alone, since a path may say who made it."""
     words = [f"--cases {options.cases} --other-cases {options.other_cases}"]
+    words += [f"--truth-cases {options.truth_cases}"] if options.truth_cases is not None else []
     words += [f"--model {word.split('=')[0]}={Path(word.split('=', 1)[1]).name}" for word in options.model]
     words += [f"--embedding {word.split('=')[0]}={Path(word.split('=', 1)[1]).name}" for word in options.embedding]
     words += [f"--stack {options.stack.name}"] if options.stack is not None else []

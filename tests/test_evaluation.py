@@ -131,6 +131,22 @@ def test_recipes_are_judged_without_files(model: Path, tmp_path: Path) -> None:
     assert {line["level"] for line in lines} == {recipe.lesions[0].level for recipe in recipes}
 
 
+def test_the_true_mask_of_the_first_cases_only(model: Path, tmp_path: Path) -> None:
+    recipes = [swept(draw_recipe(4711, number)) for number in range(4)]
+    options: dict[str, Any] = {"workers": 1, "regimes": ("single",), "attach": False, "truth_mask_cases": 2}
+    told: list[str] = []
+    for _ in range(2):
+        evaluations = evaluate_cohort(
+            recipes, tmp_path, {"unet": str(model)}, progress=lambda _, text: told.append(text), **options
+        )
+        found = evaluations["unet"]["regimes"]["single"]
+        assert {source: scores["n"] for source, scores in found.items()} == {"end_to_end": 4, "truth_mask": 2}
+    assert len(told) == 4
+    with (tmp_path / "predictions.csv").open() as file:
+        judged = {line["case_id"] for line in csv.DictReader(file) if line["mask_source"] == "truth_mask"}
+    assert judged == {recipe.case_id for recipe in recipes[:2]}
+
+
 def swept(recipe: CaseRecipe) -> CaseRecipe:
     """The same case in a field of view of few and coarse voxels, which renders at once."""
     protocol = recipe.protocol

@@ -32,6 +32,7 @@ def evaluate_cohort(
     embeddings: Mapping[str, str | Path] | None = None,
     regimes: Sequence[Regime] = REGIMES,
     mask_sources: Sequence[MaskSource] = MASK_SOURCES,
+    truth_mask_cases: int | None = None,
     workers: int = 2,
     seed: int = 0,
     attach: bool = True,
@@ -57,6 +58,8 @@ def evaluate_cohort(
         Network's route to its file of :func:`spinehub.training.train_embedding`; each becomes a row of its own.
     regimes, mask_sources
         Which to judge; fewer cost less.
+    truth_mask_cases
+        How many of the first cases are judged with the true mask too, which costs as much again; None: all.
     workers
         Processes.
     seed
@@ -95,6 +98,7 @@ def evaluate_cohort(
         workers=workers,
         regimes=regimes,
         mask_sources=mask_sources,
+        truth_mask_cases=truth_mask_cases,
         embeddings=files,
         progress=progress,
     )

@@ -33,6 +33,7 @@ def judge_cohort(
     workers: int,
     regimes: Sequence[Regime],
     mask_sources: Sequence[MaskSource],
+    truth_mask_cases: int | None = None,
     embeddings: Mapping[str, str] | None = None,
     progress: _Progress | None = None,
 ) -> list[Judgement]:
@@ -48,6 +49,8 @@ def judge_cohort(
         Gets one file per case; those of the same models and options are read, not judged again.
     seed, regimes, mask_sources
         As :func:`spinehub.evaluation.judging.judge_case`.
+    truth_mask_cases
+        How many of the first cases are judged with the true mask too; None: all.
     embeddings
         Network's route to the file of its embedding; `hashes` holds that of the file too.
     workers
@@ -58,16 +61,18 @@ def judge_cohort(
     from tqdm import tqdm
 
     folder.mkdir(parents=True, exist_ok=True)
-    about = [_VERSION, __version__, dict(hashes), seed, list(regimes), list(mask_sources)]
-    known = {row.case_id: _kept(row, folder, _key(about, row)) for row in rows}
+    sources = {row.case_id: _sources(mask_sources, place, truth_mask_cases) for place, row in enumerate(rows)}
+    about = [_VERSION, __version__, dict(hashes), seed, list(regimes)]
+    keys = {row.case_id: _key([*about, list(sources[row.case_id])], row) for row in rows}
+    known = {row.case_id: _kept(row, folder, keys[row.case_id]) for row in rows}
     missing = [row for row in rows if known[row.case_id] is None]
-    arguments = (dict(models), seed, tuple(regimes), tuple(mask_sources), dict(embeddings or {}))
-    done: Any = _judged(missing, arguments, workers)
+    common = (dict(models), seed, tuple(regimes), dict(embeddings or {}))
+    done: Any = _judged([(row, sources[row.case_id]) for row in missing], common, workers)
     if progress is None:
         done = tqdm(done, total=len(missing), desc="evaluating", unit="case", disable=None)
     for count, (row, judgements) in enumerate(done, start=1):
         known[row.case_id] = judgements
-        content = {"key": _key(about, row), "judgements": [judgement.to_dict() for judgement in judgements]}
+        content = {"key": keys[row.case_id], "judgements": [judgement.to_dict() for judgement in judgements]}
         part = folder / f"{row.case_id}.part"
         part.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
         part.replace(folder / f"{row.case_id}.json")
@@ -77,26 +82,33 @@ def judge_cohort(
 
 
 def _judged(
-    rows: Sequence[CohortRow], arguments: tuple[Any, ...], workers: int
+    tasks: Sequence[tuple[CohortRow, tuple[MaskSource, ...]]], common: tuple[Any, ...], workers: int
 ) -> Iterator[tuple[CohortRow, list[Judgement]]]:
-    if not rows:
+    if not tasks:
         return
     context = get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(rows)), mp_context=context, initializer=_one_thread) as pool:
-        futures = {pool.submit(_judge, row, *arguments): row for row in rows}
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_one_thread) as pool:
+        futures = {pool.submit(_judge, row, sources, *common): row for row, sources in tasks}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
 def _judge(
     row: CohortRow,
+    sources: Sequence[MaskSource],
     models: Mapping[str, str],
     seed: int,
     regimes: Sequence[Regime],
-    sources: Sequence[MaskSource],
     embeddings: Mapping[str, str],
 ) -> list[Judgement]:
     return judge_case(row, models, seed, regimes=regimes, mask_sources=sources, embeddings=embeddings)
+
+
+def _sources(wanted: Sequence[MaskSource], place: int, truth_mask_cases: int | None) -> tuple[MaskSource, ...]:
+    """Masks a case is judged with: the true one for the first cases only, where so asked."""
+    if truth_mask_cases is None or place < truth_mask_cases:
+        return tuple(wanted)
+    return tuple(source for source in wanted if source != "truth_mask")
 
 
 def _one_thread() -> None:
