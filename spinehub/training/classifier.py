@@ -21,7 +21,7 @@ __all__ = ["classifier_job", "classifier_scores", "new_classifier"]
 
 NAME = "inception_resnet"
 _SIGN_WEIGHT = 0.5
-_SLICES = 4
+_SLICES = 2
 """Slices per lesion in a training step; a finished network looks at up to its own `slices`."""
 
 

@@ -63,7 +63,7 @@ class TrainingPlan:
     @classmethod
     def of(cls, route: Route, *, fine: bool = False, **changes: Any) -> "TrainingPlan":
         """Plan with the defaults of a route; `fine`: a tenth of the learning rate, for weights that are fitted."""
-        defaults: dict[str, Any] = {"learning_rate": 4e-4, "batch": 4} if route == "inception_resnet" else {}
+        defaults: dict[str, Any] = {"learning_rate": 1e-3, "batch": 8} if route == "inception_resnet" else {}
         if fine:
             defaults["learning_rate"] = 0.1 * defaults.get("learning_rate", cls.learning_rate)
         return cls(route, **(defaults | changes))
