@@ -6,8 +6,9 @@
 Draws the `matched` cohort, `as-published` and the second world from seeds that nothing else uses, judges every route on
 them and writes ``sealed_table.md`` into `--work`. Cases are rendered when they are judged and never written. What was
 judged is kept, so an interrupted run goes on; the same call with more cases adds to a smaller one. On `matched` every
-regime is judged end to end and, in the first `--truth-cases` patients, with the true mask; elsewhere end to end alone. `--priors N` adds N cases under each of
-the five kinetic priors (dynamic series, end to end). Without --model: the weights that come with spinehub.
+regime is judged end to end and, in the first `--truth-cases` patients, with the true mask; elsewhere end to end alone.
+`--priors N` adds N cases under each of the five kinetic priors (dynamic series, end to end). Without --model: the
+weights that come with spinehub.
 """
 
 import argparse

@@ -80,8 +80,8 @@ ROUTE_WORDS = {
     "unet": RouteWords(
         "Modified U-Net",
         "A U-Net on parametric maps and ten time frames of each sagittal slice, with three output classes (background, "
-        "metastasis, primary malignant). A small head beside it reads mean and spread of every stage inside the marked region "
-        "and gives the lesion-level probability; the head's weights lie in `head.safetensors`.",
+        "metastasis, primary malignant). A small head beside it reads mean and spread of every stage inside the marked "
+        "region and gives the lesion-level probability; the head's weights lie in `head.safetensors`.",
         "segmentation-models-pytorch",
         "image-segmentation",
         ("segmentation-models-pytorch", "unet"),
