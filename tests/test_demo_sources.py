@@ -233,40 +233,6 @@ def test_a_search_of_a_case_that_was_left_shows_nothing(page: Handlers, session:
     assert page.propose(session, open_another) == (KEEP, View())
 
 
-def circle(index: tuple[int, int, int], tissue: str = "marrow") -> Any:
-    return SimpleNamespace(mm=list(GRID.position_of(index)), tissue=tissue, radius_mm=3.0)
-
-
-def test_a_reference_region_stands_in_the_curve_the_table_and_the_report(page: Handlers, session: Session) -> None:
-    session, view = page.reference(circle((6, 15, 2)), session)
-    assert "sh-ref-marrow" in view.curve_panel  # without a lesion too
-    assert view.viewer.info["references"][0]["tissue"] == "marrow"
-    session, _ = page.pick(click(), session)
-    _, view = page.analyse(session, quiet)
-    assert "Lesion over" in view.curve_panel
-    case = page.store.get(session.case_key)
-    (told,) = case.report.to_dict()["references"]
-    assert told["tissue"] == "marrow"
-    assert told["peak_ratio"] == pytest.approx(2.0 / 0.15, rel=0.1)
-    assert len(page.run.calls) == 1
-
-
-def test_reference_regions_move_are_removed_and_ask_no_route_again(page: Handlers, session: Session) -> None:
-    session, _ = page.pick(click(), session)
-    page.analyse(session, quiet)
-    session, _ = page.reference(circle((6, 15, 2)), session)
-    session, _ = page.reference(circle((9, 15, 2), "muscle"), session)
-    session, _ = page.reference(circle((22, 15, 2)), session)
-    assert [one.tissue for one in session.references] == ["marrow", "muscle"]
-    assert len(page.store.get(session.case_key).report.references) == 2
-    session, view = page.unreference(SimpleNamespace(tissue="marrow"), session)
-    assert [one.tissue for one in session.references] == ["muscle"]
-    assert "sh-ref-marrow" not in view.curve_panel
-    assert page.analyse(session, quiet) == (KEEP, View())
-    with pytest.raises(InvalidArgumentError, match="outside the volume"):
-        page.reference(SimpleNamespace(mm=[1e4, 0, 0], tissue="marrow", radius_mm=3.0), session)
-
-
 def test_occlusion_is_laid_over_the_image_and_can_be_stopped(
     page: Handlers, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from spinehub.demo.loading import example_session, load_case, load_example, pars
 from spinehub.demo.markup import sentence
 from spinehub.demo.memory import give_back
 from spinehub.demo.occluding import OcclusionHandlers
+from spinehub.demo.plain import PlainHandlers
 from spinehub.demo.reader import ReaderHandlers, reader_parts
 from spinehub.demo.reference_panel import comparisons
 from spinehub.demo.references import ReferenceHandlers
@@ -30,14 +31,14 @@ from spinehub.demo.view import KEEP, View
 from spinehub.errors import InvalidArgumentError
 from spinehub.pipeline import analyse
 from spinehub.report import ReaderNotes
-from spinehub.volume import Seed, Volume
+from spinehub.volume import Volume
 
 __all__ = ["Handlers", "Reply"]
 
 _Asked = TypeVar("_Asked")
 
 
-class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
+class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers, PlainHandlers):
     """All handlers of one page, with the folders and the store they share.
 
     Parameters
@@ -136,6 +137,14 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
         case = self._case(session)
         if case.analysed == session.wanted:
             return KEEP, View()
+        answered = self._work_out(case, session, progress)
+        if answered is None:
+            return KEEP, View()
+        viewer = self._viewer(answered, session)
+        return KEEP, replace(shown.outcome(answered, hidden=session.labels_hidden), viewer=viewer)
+
+    def _work_out(self, case: LoadedCase, session: Session, progress: Callable[..., Any]) -> LoadedCase | None:
+        """Run the analysis and keep what it found with the case; None where the visitor has moved on meanwhile."""
 
         def tell(share: float, text: str) -> None:
             if not self.store.wants(session.token, session.wanted):
@@ -149,13 +158,12 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
             report = None
         if report is None:
             give_back()  # after the exception, whose frames hold the arrays; the visitor may have left
-            return KEEP, View()
+            return None
         report = shown.with_contrast_answer(report, session.contrast_given)
         case = replace(self._case(session), maps=report.maps, report=report, analysed=session.wanted)
         case = replace(case, outcome=Outcome.of(report))
         case = replace(case, report=replace(report, references=comparisons(case)))
-        case = self.store.put(session.case_key, case)
-        return KEEP, replace(shown.outcome(case, hidden=session.labels_hidden), viewer=self._viewer(case, session))
+        return self.store.put(session.case_key, case)
 
     def stop(self, session: Session) -> Reply:
         """Stop what is being worked out, before its next stage, and say so."""
@@ -171,6 +179,11 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
         if case.analysed != session.wanted or not self.store.wants(session.token, session.wanted):
             return KEEP, View()
         self.store.want_files(session)
+        if case.report is None and session.references:  # what is stored with the example knows of none
+            reported = self._work_out(case, session, _untold)
+            if reported is None:
+                return KEEP, View()
+            case = reported
         files = self._files(case, session)
         # What changed meanwhile has greyed the buttons, and these are not its files: those come with its own turn.
         current = self.store.wants(session.token, session.wanted) and self.store.wants_files(session)
@@ -193,24 +206,6 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
             gr.Info("A teaching case has no file: “spinehub simulate --teaching” writes its images.")
         self.store.want_files(session)
         return session, shown.downloads({})
-
-    # --- without WebGL2 ---
-
-    def unsupported(self, session: Session) -> Reply:
-        """Show plain images instead of the viewer."""
-        return KEEP, shown.plain(self._case(session), session, None)
-
-    def plain_slice(self, slice_number: float, session: Session) -> Reply:
-        """Draw another slice."""
-        return KEEP, shown.plain(self._case(session), session, int(slice_number) - 1)
-
-    def plain_click(self, event: gr.SelectData, slice_number: float, kind: str, session: Session) -> Reply:
-        """Place a seed where the plain image was clicked, and draw the slice again."""
-        grid = self._case(session).image.grid
-        index = shown.plain_voxel(grid, int(slice_number) - 1, event.index)
-        session, view = self._add(Seed.at_index(index, grid, background=kind == "background"), session)
-        drawn = shown.plain(self._case(session), session, int(slice_number) - 1)
-        return session, replace(view, plain_image=drawn.plain_image)
 
     # --- steps they share ---
 
@@ -265,6 +260,10 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers):
 
 class _NoLongerWanted(Exception):  # noqa: N818 - no error: the visitor has moved on or pressed Stop
     """Ends an analysis whose answer nobody waits for."""
+
+
+def _untold(_share: float, desc: str) -> None:
+    """Progress of what is worked out again, unseen, for the files alone."""
 
 
 def _region(session: Session, case: LoadedCase) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from spinehub.demo.markup import Markup, element, join
 from spinehub.demo.plots import curve_plot
 from spinehub.perfusion import Comparison, compare
 from spinehub.render.prose import number
+from spinehub.render.wording import TISSUE_NAMES
 from spinehub.series import Curve, DynamicSeries
 
 __all__ = [
-    "TISSUE_NAMES",
     "comparisons",
     "crosshair_key",
     "crosshair_said",
@@ -21,7 +21,6 @@ __all__ = [
     "without_lesion",
 ]
 
-TISSUE_NAMES = {"marrow": "normal marrow", "muscle": "muscle", "vessel": "vessel"}
 _NO_LESION = "The enhancement curve appears once a lesion is marked."
 _HINT = "To compare with normal tissue, press Reference above the image and click marrow, muscle or a vessel."
 

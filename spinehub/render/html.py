@@ -1,13 +1,14 @@
 """The report as one self-contained page: no script, no request, every text of a user or a file escaped."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from spinehub.render import wording
 from spinehub.render.prose import findings_text, number, parameter_rows, technique_rows
 from spinehub.render.reader import reader_block
+from spinehub.render.references import reference_block
 from spinehub.render.style import STYLE
 
 __all__ = ["report_page"]
@@ -51,6 +52,7 @@ def report_page(
         _section("Technique", _rows(technique_rows(document))),
         _section("Findings", _findings(document) + _pictures(pictures, has_arrival)),
         _parameters(document, missing_maps or {}),
+        _references(document.get("references")),
         _routes(document, pictures, explanations or {}),
         _section("Limitations", _list(_LIMITATIONS) + f'<p class="strong">{escape(wording.BIOPSY_SENTENCE)}</p>'),
         _section("Versions", _versions(document)),
@@ -129,6 +131,11 @@ def _parameters(document: Mapping[str, Any], missing_maps: Mapping[str, str]) ->
     if missing_maps:
         table += "<p>Maps that could not be computed:</p>\n" + _list(_missing(missing_maps))
     return _section("Parameters of the hot spot", table)
+
+
+def _references(references: Sequence[Mapping[str, Any]] | None) -> str:
+    """Only where a reader placed some."""
+    return _section("Reference regions", reference_block(references)) if references else ""
 
 
 def _missing(missing_maps: Mapping[str, str]) -> Iterable[str]:

@@ -26,9 +26,11 @@ th, td { padding: 6px 12px 6px 0; text-align: left; vertical-align: top; border-
 .blank { color: #52606d; font-style: italic; }
 .parameters th { width: 160px; }
 .parameters .value { width: 150px; font-weight: 600; white-space: nowrap; }
+.references th:first-child { width: 160px; }
+.references .value { width: 170px; font-weight: 600; }
 .routes th:first-child { width: 190px; }
 .routes td:last-child { width: 270px; }
-.routes tr:first-child th { font-size: 12px; font-weight: 600; color: #52606d; }
+.routes tr:first-child th, .references tr:first-child th { font-size: 12px; font-weight: 600; color: #52606d; }
 .banner { margin: 0; padding: 8px 12px; background: #fff7e0; border: 1px solid #f0dfae; border-radius: 6px; }
 .warnings { margin-top: 16px; padding: 4px 16px 8px; border-left: 4px solid #b7791f; background: #fffbf0; }
 .warnings h2 { margin-top: 8px; border: 0; }

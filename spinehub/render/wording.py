@@ -23,6 +23,7 @@ __all__ = [
     "PARAMETER_DEFINITIONS",
     "PARAMETER_NAMES",
     "ROUTE_NAMES",
+    "TISSUE_NAMES",
     "UPLOAD_WARNING",
     "WARNING_TITLES",
     "accuracy_sentence",
@@ -84,6 +85,8 @@ PARAMETER_DEFINITIONS = {
         "earlier signal; negative means that signal falls"
     ),
 }
+TISSUE_NAMES = {"marrow": "normal marrow", "muscle": "muscle", "vessel": "vessel"}
+"""Reference regions."""
 CURVE_TYPE_NAMES = ("does not enhance", "persistent", "plateau", "wash-out")
 
 WARNING_TITLES = {
