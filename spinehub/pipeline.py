@@ -103,14 +103,17 @@ def analyse(
         growth = grow(image, seeds, reach_mm=reach_mm, **within)  # as anyone grows it, so that tolerances agree
         used = growth.suggested_tolerance if tolerance == "auto" else float(tolerance)
         region = growth.mask(used)
-    repeated = _repeated(image, growth, tolerance) if repeat else None
+    repeated = None
+    if repeat:
+        tell(0.35, "region when the click moves")
+        repeated = _repeated(image, growth, tolerance)
     finding = None
     if region is not None:
         tell(0.4, "measurements and features")
         finding = measure_lesion(image, region, timing, maps)
     tell(0.6, "routes")
     context = RouteContext(image, timing, maps, finding, growth)
-    answers = answer_routes(context, models)
+    answers = answer_routes(context, models, before=lambda _name: tell(0.6, "routes"))
     warnings = [*_warnings(image, timing, finding, growth, used), *answers.warnings]
     tell(1.0, "done")
     return Report(

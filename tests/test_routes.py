@@ -164,6 +164,12 @@ def test_a_usual_case_gets_four_answers_with_reasons_to_believe_them():
     assert rule.calls == [(70.0, -12.0, Protocol(0.005, 0.002, 15.0, 1.5), 10.0)]
 
 
+def test_each_route_is_announced_before_its_model_is_asked():
+    told = []
+    answer_routes(context(), models(), before=told.append)
+    assert told == list(ROUTES)
+
+
 def test_where_nothing_is_marked_no_route_answers():
     answers = answer_routes(replace(context(), finding=None), models())
     assert all(route.decision == "not_available" for route in answers.routes)

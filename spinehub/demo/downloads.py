@@ -10,7 +10,7 @@ from typing import Any
 from spinehub.bundle import write_bundle
 from spinehub.demo.cases import LoadedCase
 from spinehub.demo.loading import EXAMPLE
-from spinehub.demo.session import Session
+from spinehub.demo.session import OUTPUT, Session
 from spinehub.io import write_map
 from spinehub.report import write_reader_notes
 
@@ -38,7 +38,7 @@ def write_downloads(case: LoadedCase, session: Session, folder: Path) -> dict[st
     folder
         Where the files go; earlier ones are replaced.
     """
-    output = folder / "output"
+    output = folder / OUTPUT
     if case.report is not None:
         if not _is_there(case.report.to_dict(), output):
             case.report.save(output)

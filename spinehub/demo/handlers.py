@@ -76,9 +76,9 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers, PlainHandle
         return session, replace(view, **shown.vars_given(placed))
 
     def use_example(self, session: Session) -> Reply:
-        """Go back to the bundled example."""
+        """Go back to the bundled example. Its files are offered after this."""
         case, session = self._example(self._known(session))
-        return session, self._whole(case, session, self._files(case, session))
+        return session, self._whole(case, session, {})
 
     def leave(self, request: gr.Request) -> None:
         """Forget a visitor: folder and voxels."""
@@ -174,20 +174,28 @@ class Handlers(ReaderHandlers, ReferenceHandlers, OcclusionHandlers, PlainHandle
         return KEEP, shown.stopped()
 
     def downloads(self, session: Session) -> Reply:
-        """Write the files of what is on the page and offer them; nothing where its answer is still awaited."""
+        """Write the files of what is on the page and offer them; nothing where its answer is still awaited.
+
+        One at a time, beside an analysis: nothing is written for a case that was left, and what was being written
+        when it was left is removed.
+        """
         case = self._case(session)
         if case.analysed != session.wanted or not self.store.wants(session.token, session.wanted):
             return KEEP, View()
         self.store.want_files(session)
-        if case.report is None and session.references:  # what is stored with the example knows of none
-            reported = self._work_out(case, session, _untold)
-            if reported is None:
-                return KEEP, View()
-            case = reported
         files = self._files(case, session)
+        if not self.store.wants(session.token, session.wanted):
+            self.workspace.discard_output(session.token)  # deleted, left, or of a region before
+            return KEEP, View()
         # What changed meanwhile has greyed the buttons, and these are not its files: those come with its own turn.
-        current = self.store.wants(session.token, session.wanted) and self.store.wants_files(session)
-        return KEEP, shown.downloads(files) if current else View()
+        return KEEP, shown.downloads(files) if self.store.wants_files(session) else View()
+
+    def report_references(self, session: Session) -> Reply:
+        """Analyse the untouched example where a reference was placed: the report that is stored knows of none."""
+        case = self._case(session)
+        if case.report is None and session.references and case.analysed == session.wanted:
+            self._work_out(case, session, _untold)
+        return KEEP, View()
 
     def set_notes(self, *form: Any) -> Reply:
         """Take what the visitor states; the session comes last. The files are written anew after this."""

@@ -121,18 +121,18 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
             show_progress_on=shown_while,
         )  # fmt: skip
         on(analysed.then, handlers.note_routes, queue=False)
-        on(analysed.then, handlers.downloads, concurrency_id="model")
+        on(analysed.then, handlers.downloads, **writing)
 
+    writing = {"concurrency_id": "files", "concurrency_limit": 1}
     grow = {"concurrency_id": "grow", "concurrency_limit": 2}
     latest = {**grow, "trigger_mode": "always_last"}
     reading = {**grow, "show_progress": "full", "show_progress_on": parts["case_panel"]}
     rendering = {**reading, "show_progress_on": [parts["case_panel"], parts["reader_panel"]]}
     opened = demo.load(_answering(handlers.open_page), None, targets, api_visibility="private", show_progress="hidden")
     answer_after(opened)
-    on(parts["example"].click, handlers.use_example)
-    on(parts["start_over"].click, handlers.start_over)
-    on(parts["delete"].click, handlers.delete_now)
-    stated = [on(parts["with_images"].input, handlers.set_bundle, parts["with_images"])]
+    restarts = {"example": handlers.use_example, "start_over": handlers.start_over, "delete": handlers.delete_now}
+    stated = [on(parts[name].click, handler) for name, handler in restarts.items()]
+    stated += [on(parts["with_images"].input, handlers.set_bundle, parts["with_images"])]
     noted = [parts[name] for name in NOTE_FIELDS]
     for field in noted:
         changed = field.blur if isinstance(field, gr.Textbox | gr.Number) else field.input
@@ -146,7 +146,8 @@ def _wire(demo: gr.Blocks, handlers: Handlers, session: gr.State, parts: dict[st
         on(parts["viewer"].reference, handlers.reference, **latest),
         on(parts["viewer"].unreference, handlers.unreference, **latest),
     ):
-        on(changed.then, handlers.downloads, concurrency_id="model")
+        reported = on(changed.then, handlers.report_references, concurrency_id="model")
+        on(reported.then, handlers.downloads, **writing)
     searching = {"show_progress": "full", "show_progress_on": parts["proposals_panel"], "trigger_mode": "once"}
     on(parts["propose"].click, handlers.propose, concurrency_id="model", **searching)
     on(parts["stop_search"].click, handlers.stop_search, queue=False)

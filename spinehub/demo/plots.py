@@ -19,6 +19,8 @@ __all__ = ["curve_plot", "reading_marks", "tolerance_plot"]
 
 _MARKS_S = (45.0, 67.0, 240.0)
 """Seconds after arrival at which the two parameters are read."""
+_HALF_LABEL = 40.0
+"""Half the width of the longest label of a peak, in units of the drawing."""
 
 
 def curve_plot(
@@ -59,7 +61,8 @@ def curve_plot(
     values = values[np.isfinite(values)]
     low, high = float(values.min()), float(values.max())
     margin = 0.06 * (high - low)
-    frame = Frame((float(x[0]), float(x[-1])), (low - margin, high + margin), 44, 22, 600, 150)
+    above = 0.16 * (high - low)  # room for the value of the peak
+    frame = Frame((float(x[0]), float(x[-1])), (low - margin, high + above), 44, 22, 600, 150)
     parts = [
         _baseline_shade(frame, x, timing, in_seconds=unit.startswith("seconds after")),
         axes(frame, unit, "%", whole=unit.startswith("frame")),
@@ -103,14 +106,14 @@ def _peak(curve: Curve, timing: Timing) -> int | None:
 
 
 def _peak_mark(frame: Frame, x: NDArray[np.float64], curve: Curve, timing: Timing) -> Markup | None:
-    """Ring around the highest frame, and its value."""
+    """Ring around the highest frame, and its value above it, where no curve of the lesion runs."""
     at = _peak(curve, timing)
     if at is None:
         return None
     across, down = frame.across(x[at]), frame.down(curve.enhancement[at])
-    near_end = across > frame.right - 80
-    place = {"x": across + (-8 if near_end else 8), "y": down + 16, "text_anchor": "end" if near_end else "start"}
-    said = element("text", f"peak {number(curve.enhancement[at], 0)} %", class_="sh-axis sh-peak-text", **place)
+    place = {"x": min(max(across, frame.left + _HALF_LABEL), frame.right - _HALF_LABEL), "y": down - 9}
+    text = f"peak {number(curve.enhancement[at], 0)} %"
+    said = element("text", text, class_="sh-axis sh-peak-text", text_anchor="middle", **place)
     return join(element("circle", cx=across, cy=down, r=5.5, class_="sh-peak"), said)
 
 

@@ -29,6 +29,8 @@ __all__ = ["MaskSource", "Session", "Workspace"]
 MaskSource: TypeAlias = Literal["growing", "unet", "file"]
 
 EXAMPLE_FOLDER = "example"
+OUTPUT = "output"
+"""Folder in a visitor's own that holds the files of the last answer."""
 _PREFIX = "spinehub-"
 MAX_FILE_MB = 300
 MAX_FILES = 60
@@ -198,6 +200,10 @@ class Workspace:
     def clear(self, token: str) -> None:
         """Remove every file of one visitor."""
         shutil.rmtree(self.folder(token), ignore_errors=True)
+
+    def discard_output(self, token: str) -> None:
+        """Remove the files of an answer that nobody waits for any more; what was uploaded stays."""
+        shutil.rmtree(self.folder(token) / OUTPUT, ignore_errors=True)
 
     def count(self, token: str) -> int:
         """Files of one visitor on the disk of the server."""

@@ -7,7 +7,7 @@ STYLE = """\
 * { box-sizing: border-box; }
 body {
   margin: 0; background: #f4f6f8; color: #1f2933;
-  font: 15px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
+  font: 15px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; overflow-wrap: break-word;
 }
 main { max-width: 960px; margin: 0 auto; padding: 24px 32px 40px; background: #fff; }
 h1 { font-size: 22px; margin: 0 0 8px; }

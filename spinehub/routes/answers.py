@@ -75,7 +75,9 @@ class _Said:
         return cls(answer.probabilities, answer.decision, answer.reason, **more)
 
 
-def answer_routes(context: RouteContext, models: Mapping[str, Any] | None = None) -> RouteAnswers:
+def answer_routes(
+    context: RouteContext, models: Mapping[str, Any] | None = None, before: Callable[[str], None] | None = None
+) -> RouteAnswers:
     """Ask the four routes.
 
     No route gives a probability where nothing is marked, the lesion does not enhance, or the U-Net, asked too, sees no
@@ -88,6 +90,8 @@ def answer_routes(context: RouteContext, models: Mapping[str, Any] | None = None
         The case.
     models
         Route name to a loaded model or its id; None: :data:`DEFAULT_MODELS`.
+    before
+        Called with the name of each route before its model is asked; what it raises ends the work.
 
     Raises
     ------
@@ -104,7 +108,12 @@ def answer_routes(context: RouteContext, models: Mapping[str, Any] | None = None
             _load(name, models, loaded, missing)
     ranges = merge_ranges(getattr(model, "training", None) for model in loaded.values())
     unusual = unusual_acquisition(context.image, context.timing, ranges)
-    said = _silenced({name: _ASK[name](context, model) for name, model in loaded.items()})
+    asked: dict[str, _Said] = {}
+    for asking, model in loaded.items():
+        if before is not None:
+            before(asking)
+        asked[asking] = _ASK[asking](context, model)
+    said = _silenced(asked)
     routes = []
     for name in ROUTES:
         if name in said:

@@ -71,6 +71,8 @@ def test_a_three_phase_series_from_upload_to_report(visit: Any, breast_series_pa
     position = image.grid.position_of((int(bright[0]) + 8, int(bright[1]) + 8, int(bright[2])))
     seed_at(visit, position)
     visit.picture("three-phases")
+    box = "document.querySelector('.sh-outside')"
+    assert visit.evaluate(f"{box}.scrollWidth <= {box}.clientWidth")  # names of features are long words
     assert visit.evaluate("spinehubViewer.maskVoxels()") == python_mask(breast_series_path, visit)
     assert "not available" in page.inner_text("#sh-curve")
     assert "No credible frame times" in page.inner_text("#sh-notes")

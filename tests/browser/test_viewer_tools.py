@@ -71,7 +71,7 @@ def test_proposals_are_rings_and_buttons(visit: Any) -> None:
     visit.wait(f"spinehubViewer.info.seeds.length === {before + 1}")
 
 
-def test_reference_regions_stand_in_curve_and_table(visit: Any) -> None:
+def test_reference_regions_stand_in_curve_table_and_report(visit: Any) -> None:
     page = visit.page
     page.click("[data-action=reference]")
     box = page.locator(".sh-gl").bounding_box()
@@ -79,10 +79,20 @@ def test_reference_regions_stand_in_curve_and_table(visit: Any) -> None:
     page.wait_for_selector("#sh-curve .sh-ref-marrow")
     page.select_option("[data-control=tissue]", "muscle")
     page.locator(".sh-gl").focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowDown")  # away from the first circle
     page.keyboard.press("Enter")
     page.wait_for_selector("#sh-curve tr:has-text('muscle')")
-    visit.picture("references")
     visit.wait("spinehubViewer.info.references.length === 2")
+    page.locator("#sh-curve").scroll_into_view_if_needed()
+    visit.picture("references")
+    visit.wait_for_answer()
+    with page.expect_download() as download:
+        page.locator(".sh-take button", has_text="Report").click()
+    report = Path(download.value.path()).read_text(encoding="utf-8")
+    _, _, section = report.partition("<h2>Reference regions</h2>")
+    assert "Normal marrow" in section
+    assert "Muscle" in section
     page.click("[data-unreference=muscle]")
     visit.wait("spinehubViewer.info.references.length === 1")
     page.wait_for_selector("#sh-curve .sh-ref-muscle", state="detached")
@@ -154,9 +164,13 @@ def test_a_leak_is_marked_cut_and_the_cut_taken_back(visit: Any, dumbbell_path: 
     visit.evaluate(f"spinehubViewer.setTolerance({beyond})")
     assert visit.evaluate("spinehubViewer.count") < 0.95 * leaked
     visit.picture("leak-cut")
+    revision = visit.evaluate("spinehubViewer.shown.revision")
     page.click("button:has-text('Undo')")
+    visit.wait(f"spinehubViewer.shown.revision > {revision}")
     cut.wait_for(state="visible")
     assert visit.evaluate("spinehubViewer.info.seeds.length") == 1
+    visit.evaluate(f"spinehubViewer.setTolerance({beyond})")
+    assert visit.evaluate("spinehubViewer.count") == leaked
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (820, 1180)])

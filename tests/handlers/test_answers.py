@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from visitors import GRID, ball_series, click
 
+from spinehub.demo.cases import LoadedCase
 from spinehub.demo.downloads import write_downloads
 from spinehub.demo.handlers import Handlers
 from spinehub.demo.loading import example_session, load_example
@@ -98,6 +100,33 @@ def test_files_written_while_something_changed_are_not_offered(
 
         monkeypatch.setattr("spinehub.demo.handlers.write_downloads", write_slowly)
         assert offered(page.downloads(session)[1]) == []
+
+
+@pytest.mark.parametrize("go", ["delete", "leave", "elsewhere"])
+def test_files_that_were_being_written_when_their_case_was_left_are_removed(
+    page: Handlers, session: Session, monkeypatch: pytest.MonkeyPatch, go: str
+) -> None:
+    session, _ = page.pick(click(), session)
+    page.analyse(session, lambda *_, **__: None)
+    changes = {"delete": lambda: page.delete_now(session), "elsewhere": lambda: page.use_example(session),
+               "leave": lambda: page.leave(SimpleNamespace(session_hash="visitor"))}  # fmt: skip
+
+    def write_slowly(case: LoadedCase, _: Session, folder: Path) -> dict[str, Path]:
+        changes[go]()
+        (folder / "output").mkdir(parents=True, exist_ok=True)
+        (folder / "output" / "report.html").write_text("of a case that was left", encoding="utf-8")
+        return {"report_file": folder / "output" / "report.html"}
+
+    monkeypatch.setattr("spinehub.demo.handlers.write_downloads", write_slowly)
+    assert offered(page.downloads(session)[1]) == []
+    assert not list(page.workspace.folder(session.token).rglob("report.html"))
+
+
+def test_the_example_comes_before_its_files(page: Handlers, session: Session) -> None:
+    session, _ = page.pick(click(), session)
+    session, view = page.use_example(session)
+    assert offered(view) == NOTHING
+    assert any(offered(page.downloads(session)[1]))
 
 
 def test_fields_that_say_nothing_new_leave_the_files_alone(page: Handlers, session: Session) -> None:

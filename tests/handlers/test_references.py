@@ -62,6 +62,7 @@ def test_a_reference_on_the_untouched_example_is_in_its_files(
     page.downloads(session)
     session, _ = page.reference(circle(), session)
     for _ in range(2):
+        page.report_references(session)
         page.downloads(session)
     assert written[0].report is None  # stored with the example, the same for every visitor
     assert [one.reference.tissue for one in written[-1].report.references] == ["marrow"]
