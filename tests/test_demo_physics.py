@@ -134,6 +134,12 @@ def test_the_tree_marks_the_way_of_the_case(rule: HotspotRule) -> None:
     assert drawn.count("sh-node-on") == len(passed)
     assert drawn.count("sh-branch-on") == len(passed) - 1
     assert drawn.count("<rect") == len(rule.tree)
+    rows = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"', drawn)
+    assert len({y for _, y, _ in rows}) == len(rule.tree)  # no two nodes side by side: small screens are narrow
+    assert all(float(x) + float(width) == pytest.approx(328) for x, _, width in rows)
+    way = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)"[^>]*sh-node-on', drawn)
+    steps = [float(x) for x, _ in sorted(way, key=lambda place: float(place[1]))]
+    assert steps == [2.0 + 24.0 * depth for depth in range(len(passed))]  # each answer below its question, further in
     assert "sh-node-on" not in tree_plot(rule, None)
 
 

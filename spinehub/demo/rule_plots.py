@@ -24,7 +24,7 @@ __all__ = ["Lesions", "known_rule", "plane_plot", "simulated_lesions", "tree_plo
 _CASES = 160
 _WIDTH, _HEIGHT = 330.0, 250.0
 _SIDE = {"metastasis": "metastasis", "primary_malignant": "primary", "undecided": "undecided"}
-_LEAF_WIDTH, _LEAF_HEIGHT, _LEVEL_HEIGHT = 104.0, 46.0, 74.0
+_ROW, _BOX, _INDENT = 29.0, 23.0, 24.0
 
 Lesions = tuple[NDArray[np.float64], NDArray[np.bool_]]
 """Parameters ``(n, 2)`` in % (early enhancement, wash-out) and whether the lesion is a primary tumour ``(n,)``."""
@@ -129,7 +129,7 @@ def _lesions(frame: Frame, lesions: Lesions) -> list[Markup]:
 
 
 def tree_plot(rule: HotspotRule, case: tuple[float, float] | None) -> Markup:
-    """The tree of the rule with the way of the case through it: no goes left, yes goes right.
+    """The tree of the rule with the way of the case through it: a row per node, under each question its two answers.
 
     Parameters
     ----------
@@ -140,34 +140,30 @@ def tree_plot(rule: HotspotRule, case: tuple[float, float] | None) -> Markup:
     """
     nodes, passed = rule.nodes(), set() if case is None else set(rule.walk(*case))
     places = _places(nodes)
-    width = max(x for x, _ in places.values()) + _LEAF_WIDTH / 2 + 2
-    height = max(y for _, y in places.values()) + _LEAF_HEIGHT / 2 + 2
-    shapes = [_branch(nodes, places, child, passed) for child in range(1, len(nodes))]
+    branches = sorted(range(1, len(nodes)), key=lambda child: child in passed)  # the way is drawn over the others
+    shapes = [_branch(nodes, places, child, passed) for child in branches]
     for position, node in enumerate(nodes):
         decision = None
         if node["question"] is None:
             score = rule.calibration.decide(node["primary_malignant"], "dynamic")
             decision = _SIDE[score]
-        shapes.append(_box(node, places[position], decision, on_the_way=position in passed))
+        parent = node["parent"]
+        answer = "" if parent is None else "yes: " if nodes[parent]["above"] == position else "no: "
+        shapes.append(_box(node, places[position], answer, decision, on_the_way=position in passed))
     label = "Decision tree of the rule; the way of this case is drawn in bold"
-    return svg(join(*shapes), width, height, label, most_px=width)
+    return svg(join(*shapes), _WIDTH, len(nodes) * _ROW, label, most_px=_WIDTH)
 
 
 def _places(nodes: Sequence[dict[str, Any]]) -> dict[int, tuple[float, float]]:
-    """Centre of each node: leaves side by side, a question above the middle of its two answers."""
+    """Left end and middle of each node's row: a question comes before its answers, the one to "no" first."""
     places: dict[int, tuple[float, float]] = {}
-    leaves = 0
 
-    def place(position: int) -> float:
-        nonlocal leaves
+    def place(position: int) -> None:
         node = nodes[position]
-        if node["question"] is None:
-            x = (leaves + 0.5) * (_LEAF_WIDTH + 8) + 2
-            leaves += 1
-        else:
-            x = (place(node["below"]) + place(node["above"])) / 2
-        places[position] = (x, node["depth"] * _LEVEL_HEIGHT + _LEAF_HEIGHT / 2 + 2)
-        return x
+        places[position] = (2 + _INDENT * node["depth"], (len(places) + 0.5) * _ROW)
+        if node["question"] is not None:
+            place(node["below"])
+            place(node["above"])
 
     place(0)
     return places
@@ -176,32 +172,26 @@ def _places(nodes: Sequence[dict[str, Any]]) -> dict[int, tuple[float, float]]:
 def _branch(
     nodes: Sequence[dict[str, Any]], places: dict[int, tuple[float, float]], child: int, passed: set[int]
 ) -> Markup:
+    """Down from the question and right to its answer."""
     parent = nodes[child]["parent"]
     (x1, y1), (x2, y2) = places[parent], places[child]
-    yes = nodes[parent]["above"] == child
     bold = "sh-branch sh-branch-on" if {child, parent} <= passed else "sh-branch"
-    line = element("line", x1=x1, y1=y1 + _LEAF_HEIGHT / 2, x2=x2, y2=y2 - _LEAF_HEIGHT / 2, class_=bold)
-    middle = {"x": (x1 + x2) / 2 + (6 if yes else -6), "y": (y1 + y2) / 2 + 2}
-    anchor = "start" if yes else "end"
-    return join(line, element("text", "yes" if yes else "no", class_="sh-axis", text_anchor=anchor, **middle))
+    trunk = x1 + _INDENT / 2
+    return element("polyline", points=f"{trunk},{y1 + _BOX / 2} {trunk},{y2} {x2},{y2}", class_=bold)
 
 
-def _box(node: dict[str, Any], place: tuple[float, float], decision: str | None, *, on_the_way: bool) -> Markup:
+def _box(
+    node: dict[str, Any], place: tuple[float, float], answer: str, decision: str | None, *, on_the_way: bool
+) -> Markup:
     x, y = place
     kind = "sh-node" if decision is None else f"sh-node sh-region-{decision}"
     if on_the_way:
         kind += " sh-node-on"
-    box = element(
-        "rect", x=x - _LEAF_WIDTH / 2, y=y - _LEAF_HEIGHT / 2, width=_LEAF_WIDTH, height=_LEAF_HEIGHT, rx=6, class_=kind
-    )
+    box = element("rect", x=x, y=y - _BOX / 2, width=_WIDTH - 2 - x, height=_BOX, rx=5, class_=kind)
     if decision is None:
         parameter, _, limit = node["question"].partition(" > ")
-        lines = (parameter, f"above {limit.replace('-', signed(-1)[0])}?")
+        line = f"{parameter} above {limit.replace('-', signed(-1)[0])}?"
     else:
         metastases, primaries = node["cases"].values()
-        lines = (f"{number(1 - node['primary_malignant'], 2)} metastasis", f"cases {metastases} : {primaries}")
-    words = [
-        element("text", line, x=x, y=y - 3 + 15 * n, class_="sh-axis sh-node-text", text_anchor="middle")
-        for n, line in enumerate(lines)
-    ]
-    return join(box, *words)
+        line = f"{number(1 - node['primary_malignant'], 2)} metastasis, cases {metastases} : {primaries}"
+    return join(box, element("text", answer + line, x=x + 8, y=y + 4, class_="sh-axis sh-node-text"))
