@@ -11,12 +11,12 @@ from spinehub.growing.belief import believe
 from spinehub.growing.channels import GrowableImage, cut_channels, grid_of
 from spinehub.growing.domain import box_around, distance_from, seed_voxels
 from spinehub.growing.growth import GrowingWarning, Growth
-from spinehub.growing.leak import find_leak
 from spinehub.growing.limits import Limits
 from spinehub.growing.plain import why_plain
+from spinehub.growing.reached import reach
 from spinehub.growing.scene import seen_mm
+from spinehub.growing.shaping import shape_by_one
 from spinehub.growing.territory import arrival_of
-from spinehub.growing.tolerance import suggest_tolerance
 from spinehub.series import ParametricMap
 from spinehub.volume import Index, Mask, Seed
 
@@ -70,10 +70,11 @@ def grow(
     beyond a radius; the level sets of all radii vote, and the votes give a probability that each voxel belongs to the
     lesion. The probability weighs the examples of the last march, and the suggested tolerance has the best expected
     overlap with it. A short reach states the size: what lies beyond it is then the example of the surroundings.
-    Corrective clicks compete for voxels, count as evidence that falls with the way from them, and ease the front next
-    to them. What they teach about the look of the lesion holds where the region of one click alone contradicts them,
-    and fades with the distance from there (:func:`spinehub.growing.belief.believe`). Nothing depends on the scale or
-    offset of the intensities, and no parameter is set per case.
+    Of several clicks the one that the others correct grows the region (:func:`spinehub.growing.shaping.shape_by_one`),
+    and the others move its border next to them (:func:`spinehub.growing.correction.correct`); the arrival map fills
+    that region first, so that the suggested tolerance gives it, and goes on from its border. Where that region flooded,
+    all clicks vote (:func:`spinehub.growing.belief.believe`). Nothing depends on the scale or offset of the
+    intensities, and no parameter is set per case.
     `benchmarks/growing_real_tumours.md` has the comparison.
 
     Raises
@@ -104,13 +105,11 @@ def grow(
         even = np.where(within, 1.0, np.inf).astype(np.float32)
         arrival, suggested = arrival_of(even, grid, local, within_slice), 0.0
     else:
-        belief = believe(channels, within, distance, local, grid, reach_mm, within_slice)
-        arrival = arrival_of(belief.slowness, grid, local, within_slice)
-        suggested = suggest_tolerance(arrival, belief.probability)
-        leak = find_leak(arrival, belief.evidence > 0.0, grid, part, suggested)
-        if leak is not None and leak.tolerance <= suggested:  # the region came through a neck: stay before it
-            before = np.where(arrival < np.float32(leak.tolerance), arrival, np.inf).astype(np.float32)
-            suggested = suggest_tolerance(before, belief.probability)
+        reached = shape_by_one(channels, within, local, grid, part, reach_mm, within_slice)
+        if reached is None:
+            belief = believe(channels, within, distance, local, grid, reach_mm, within_slice)
+            reached = reach(belief, grid, part, local, within_slice)
+        arrival, suggested, leak = reached.arrival, reached.tolerance, reached.leak
     whole = np.full(grid.shape, np.inf, dtype=np.float32)
     whole[part] = arrival
     domain = np.zeros(grid.shape, dtype=bool)

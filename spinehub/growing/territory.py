@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from spinehub.growing.domain import SeedVoxels
 from spinehub.growing.front import march
 from spinehub.volume import Grid, Index, Position
 
-__all__ = ["arrival_of"]
+__all__ = ["arrival_around", "arrival_of"]
 
 
 def arrival_of(slowness: NDArray[np.float32], grid: Grid, seeds: SeedVoxels, within_slice: bool) -> NDArray[np.float32]:
@@ -35,6 +36,29 @@ def arrival_of(slowness: NDArray[np.float32], grid: Grid, seeds: SeedVoxels, wit
         flat = SeedVoxels(_in_slice(seeds.foreground, axis, position), _in_slice(seeds.background, axis, position))
         arrival[cut] = _compete(slowness[cut], grid.spacing_mm, flat)
     return arrival
+
+
+def arrival_around(
+    region: NDArray[np.bool_], slowness: NDArray[np.float32], grid: Grid, seeds: SeedVoxels, within_slice: bool
+) -> tuple[NDArray[np.float32], float]:
+    """Arrival of a front that fills a region before it leaves it, and the tolerance at which the region is full.
+
+    Parameters
+    ----------
+    region
+        ``(i, j, k)`` bool, holds the foreground seeds; what is not connected to one is left out.
+    slowness, grid, seeds, within_slice
+        As in :func:`arrival_of`. Background seeds compete for what lies outside the region.
+    """
+    closed = np.where(region, slowness, np.inf).astype(np.float32)
+    arrival = arrival_of(closed, grid, SeedVoxels(seeds.foreground, ()), within_slice)
+    filled = np.isfinite(arrival)
+    full = arrival[filled].max()
+    border = filled & ndimage.binary_dilation(~filled)
+    starts = tuple((int(i), int(j), int(k)) for i, j, k in np.argwhere(border if border.any() else filled))
+    open_ = np.where(filled & ~border, np.inf, slowness).astype(np.float32)
+    beyond = arrival_of(open_, grid, SeedVoxels(starts, seeds.background), within_slice)
+    return np.where(filled, arrival, full + beyond).astype(np.float32), float(full)
 
 
 def _in_slice(voxels: Sequence[Index], axis: int, position: int) -> tuple[Index, ...]:

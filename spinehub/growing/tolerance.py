@@ -5,13 +5,15 @@ from numpy.typing import NDArray
 
 from spinehub.volume import Position
 
-__all__ = ["leak_tolerance", "suggest_tolerance"]
+__all__ = ["leak_tolerance", "overlap_odds", "suggest_tolerance"]
 
 _LEVELS = 256
 _FIND_MORE = 1.3
 """Weight of sensitivity against precision (the beta of the F-measure)."""
 _JUMP = 4.0
 _FEWEST_STEPS = 8
+_SUREST = 1000.0
+"""Odds are limited to this: without a doubt they are infinite, and none could be told from another."""
 
 
 def _levels(finite: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -42,6 +44,21 @@ def suggest_tolerance(arrival: NDArray[np.float32], probability: NDArray[np.floa
     found = np.cumsum(probability[reached][order], dtype=np.float64)
     overlap = found / (np.arange(1.0, found.size + 1.0) + _FIND_MORE**2 * float(probability.sum()))
     return float(times[order[int(np.argmax(overlap))]])
+
+
+def overlap_odds(region: NDArray[np.bool_], probability: NDArray[np.float32]) -> float:
+    """Odds of the expected Dice of a region that is not empty, as ``D / (1 - D)``; at most 1000.
+
+    Parameters
+    ----------
+    region
+        ``(i, j, k)`` bool.
+    probability
+        ``(i, j, k)`` float32, how likely each voxel belongs to the lesion.
+    """
+    shared = 2.0 * float(probability[region].sum(dtype=np.float64))
+    rest = float(probability.sum(dtype=np.float64)) + float(np.count_nonzero(region)) - shared
+    return shared / max(rest, shared / _SUREST)
 
 
 def leak_tolerance(arrival: NDArray[np.float32], spacing_mm: Position, above: float) -> float | None:
