@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spinehub.growing import grow
-from spinehub.growing.correction import border_distance, correct
+from spinehub.growing.correction import border_distance, correct, depth_in
 from spinehub.growing.domain import SeedVoxels, distance_from
 from spinehub.growing.shaping import shape_by_one
 from spinehub.growing.territory import arrival_around
@@ -119,6 +119,7 @@ def test_distances_are_those_from_the_faces_of_all_voxels(order: tuple[int, int,
     found = border_distance(turned, (spacing[order[0]], spacing[order[1]], spacing[order[2]]))
     back = np.flip(found, axis=0).transpose(np.argsort(order))
     np.testing.assert_allclose(back, slow(region) - slow(~region), atol=1e-5)
+    np.testing.assert_array_equal(depth_in(region, spacing), np.maximum(-border_distance(region, spacing), 0.0))
 
 
 def test_the_click_that_the_others_correct_shapes_the_region_in_any_order_and_flipped() -> None:

@@ -11,7 +11,7 @@ from spinehub.growing.compiled import compiled
 from spinehub.growing.domain import SeedVoxels, distance_from
 from spinehub.volume import Grid, Index, Position
 
-__all__ = ["border_distance", "correct", "region_radius_mm"]
+__all__ = ["border_distance", "correct", "depth_in", "region_radius_mm"]
 
 _WIDTH = 2.5
 """A border moves by 1/e of the most at this many times the distance from it to the click."""
@@ -64,12 +64,12 @@ def correct(
     far_mm = _FAR * region_radius_mm(region, grid.spacing_mm)
     sides = [(voxel, True) for voxel in local.foreground] + [(voxel, False) for voxel in local.background]
     shape = (inside.shape[0], inside.shape[1], inside.shape[2])
-    signed = border_distance(inside, grid.spacing_mm)
     for _ in range(_ROUNDS * len(sides)):
-        wrong = [(abs(float(signed[voxel])), voxel, held) for voxel, held in sides if inside[voxel] != held]
+        wrong = [(voxel, held) for voxel, held in sides if inside[voxel] != held]
         if not wrong:
             break
-        away_mm, voxel, held = _nearest(wrong, grid)
+        signed = border_distance(inside, grid.spacing_mm)
+        away_mm, voxel, held = _nearest([(abs(float(signed[voxel])), voxel, held) for voxel, held in wrong], grid)
         away = distance_from([voxel], shape, grid.spacing_mm)
         own = _own(voxel, box, parts) if held else None
         if held and away_mm > far_mm:
@@ -82,7 +82,6 @@ def correct(
             inside = moved if own is None else inside | (moved & (own | (away <= away_mm)))
         if not inside.any():  # a click that takes everything away leaves the clicks in the lesion
             inside[tuple(np.transpose(local.foreground))] = True
-        signed = border_distance(inside, grid.spacing_mm)
     for voxel, held in sides:
         inside[voxel] = held
     corrected = np.zeros(region.shape, dtype=bool)
@@ -101,6 +100,17 @@ def border_distance(inside: NDArray[np.bool_], spacing_mm: Position) -> NDArray[
     Distances are counted to the faces of voxels, for half of a thick slice is much.
     """
     return _distance_to(inside, spacing_mm) - _distance_to(~inside, spacing_mm)
+
+
+def depth_in(region: NDArray[np.bool_], spacing_mm: Position) -> NDArray[np.float32]:
+    """Distance of voxel centres in a region, not empty, from its border in mm; 0 outside it."""
+    places = np.argwhere(region)
+    # what lies farther out than the next layer is never nearer
+    low, high = np.maximum(places.min(axis=0) - 1, 0), places.max(axis=0) + 2
+    i, j, k = (slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
+    depth = np.zeros(region.shape, dtype=np.float32)
+    depth[i, j, k] = _distance_to(~region[i, j, k], spacing_mm)
+    return depth
 
 
 def _nearest(wrong: Sequence[tuple[float, Index, bool]], grid: Grid) -> tuple[float, Index, bool]:

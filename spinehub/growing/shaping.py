@@ -10,7 +10,7 @@ from scipy import ndimage
 from spinehub.growing.belief import Belief
 from spinehub.growing.channels import Box
 from spinehub.growing.consensus import lesion_probability
-from spinehub.growing.correction import border_distance, correct
+from spinehub.growing.correction import correct, depth_in
 from spinehub.growing.domain import SeedVoxels, distance_from
 from spinehub.growing.leak import find_leak
 from spinehub.growing.reached import Reached, reach
@@ -76,7 +76,7 @@ def shape_by_one(
     kept = shaping.region & _joined(corrected, seeds)
     if np.count_nonzero(kept) < _LEAST_KEPT * np.count_nonzero(shaping.region):
         return None
-    inner_mm = np.maximum(-border_distance(corrected, grid.spacing_mm), np.float32(0.0))
+    inner_mm = depth_in(corrected, grid.spacing_mm)
     sure = np.float32(_INNER_EVIDENCE) * np.minimum(inner_mm / np.float32(_INNER_MM), np.float32(1.0))
     evidence = shaping.belief.evidence + sure
     arrival, full = arrival_around(corrected, shaping.scene.slowness(evidence), grid, seeds, within_slice)
