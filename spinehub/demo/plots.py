@@ -64,8 +64,8 @@ def curve_plot(
     above = 0.16 * (high - low)  # room for the value of the peak
     frame = Frame((float(x[0]), float(x[-1])), (low - margin, high + above), 44, 22, 600, 150)
     parts = [
-        _baseline_shade(frame, x, timing, in_seconds=unit.startswith("seconds after")),
         axes(frame, unit, "%", whole=unit.startswith("frame")),
+        _baseline_shade(frame, x, timing, in_seconds=unit.startswith("seconds after")),  # no line through its name
     ]
     for tissue, other in others.items():
         parts.append(element("polyline", points=frame.points(x, other.enhancement), class_=f"sh-line sh-ref-{tissue}"))
