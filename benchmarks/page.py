@@ -3,12 +3,14 @@
     pip install -e ".[test]"
     python benchmarks/page.py [--clicks N] [--visits N]
     python benchmarks/page.py --server [--clicks N] [--visits N]
+    python benchmarks/page.py --stages
 
 Starts ``app.py``, opens it in Debian's chromium with WebGL in software, uploads a series of 256 x 256 x 16 voxels and
 12 frames (a ball that takes up contrast, in noise), clicks it, and lets visitors come and go. A click is timed in the
 browser, from the pointer's release to the picture with the new mask; its stages come from the browser's own list of
 requests. The CPU time of the server is read from ``/proc``: other work on the machine disturbs it less.
-With ``--server`` there is no browser: the page's handlers are called one after the other in this process.
+With ``--server`` there is no browser: the page's handlers are called one after the other in this process. With
+``--stages`` only the analysis is timed, stage by stage: one that nobody waits for any more ends between two of them.
 """
 
 import argparse
@@ -25,6 +27,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,9 +38,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from spinehub.demo.cases import CaseStore
 from spinehub.demo.handlers import Handlers
 from spinehub.demo.session import Workspace
-from spinehub.io import write_series
+from spinehub.io import read_series, write_series
+from spinehub.pipeline import analyse
 from spinehub.series import DynamicSeries
-from spinehub.volume import Grid
+from spinehub.volume import Grid, Seed
 
 ROOT = Path(__file__).parents[1]
 SHAPE, SPACING_MM, INTERVAL_S = (256, 256, 16), (1.0, 1.0, 4.0), 24.0
@@ -209,13 +213,30 @@ def time_handlers(path: Path, folder: Path, visits: int, clicks: int) -> None:
         print(f"visit {number + 1}: CPU s of the series and of each click {told}; {resident_mb(os.getpid()):.0f} MB")
 
 
+def time_stages(path: Path) -> None:
+    """Print the CPU time of each stage of an analysis from two clicks, once everything it needs is loaded."""
+    image = read_series(path)
+    seeds = [Seed.at_index((CENTRE[0], CENTRE[1] + shift, CENTRE[2]), image.grid) for shift in (0, 3)]
+    stages: list[tuple[float, str]] = []
+    for _ in range(2):  # the first loads models and compiles
+        stages.clear()
+        analyse(image, seeds=seeds, repeat=True, progress=lambda _, text: stages.append((time.process_time(), text)))
+    for (start, text), (end, _) in pairwise(stages):
+        print(f"{text}: {end - start:.2f} s of CPU")
+
+
 def main() -> None:
     """Parse the options and measure."""
     parser = argparse.ArgumentParser(description="Measure the page.")
     parser.add_argument("--clicks", type=int, default=5)
     parser.add_argument("--visits", type=int, default=20)
     parser.add_argument("--server", action="store_true", help="no browser: call the handlers in this process")
+    parser.add_argument("--stages", action="store_true", help="no browser: time the stages of an analysis")
     arguments = parser.parse_args()
+    if arguments.stages:
+        with tempfile.TemporaryDirectory() as folder:
+            time_stages(phantom(Path(folder)))
+        return
     if arguments.server:
         with tempfile.TemporaryDirectory() as folder:
             time_handlers(phantom(Path(folder)), Path(folder), arguments.visits, arguments.clicks)
