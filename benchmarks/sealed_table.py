@@ -7,12 +7,14 @@ Draws the `matched` cohort, `as-published` and the second world from seeds that 
 them and writes ``sealed_table.md`` into `--work`. Cases are rendered when they are judged and never written. What was
 judged is kept, so an interrupted run goes on; the same call with more cases adds to a smaller one. On `matched` every
 regime is judged end to end and, in the first `--truth-cases` patients, with the true mask; elsewhere end to end alone.
-`--priors N` adds N cases under each of the five kinetic priors (dynamic series, end to end). Without --model: the
-weights that come with spinehub.
+`--priors N` adds N cases under each of the five kinetic priors (dynamic series, end to end). The fall to the second
+world is added to each ``matched/<route>/evaluation.json``, from which cards are made. Without --model: the weights that
+come with spinehub.
 """
 
 import argparse
 import csv
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spinehub.cards import validate_evaluation
+from spinehub.cards.second_world import SECOND_WORLD
 from spinehub.cohort.worlds import recipes_of
 from spinehub.evaluation import evaluate_cohort
 from spinehub.evaluation.tables import cell
@@ -74,7 +78,7 @@ def main() -> None:
             *_table(evaluations),
             *_beside(evaluations),
         ]
-    lines += ["## Drop of AUC to the second world", "", *_drop(options.work)]
+    lines += ["## Drop of AUC to the second world", "", *_drop(options)]
     if options.priors:
         lines += ["## Kinetic priors, dynamic series, end to end", "", *_priors(options)]
     lines += [f"Made in {(time.monotonic() - begun) / 60:.0f} minutes by `{_command(options)}`."]
@@ -175,23 +179,35 @@ def _end_to_end(evaluations: Evaluations, route: str, name: str) -> Mapping[str,
     return figure
 
 
-def _drop(work: Path) -> Iterable[str]:
+def _drop(options: argparse.Namespace) -> Iterable[str]:
     """AUC on `matched` less AUC in the second world; patients of the two cohorts are drawn anew independently."""
-    answers = {name: _answers(_folder(work, name)) for name in ("matched", "second world")}
+    answers = {name: _answers(_folder(options.work, name)) for name in ("matched", "second world")}
     yield "| row | regime | matched | second world | drop (95 % interval) |"
     yield "|---|---|---|---|---|"
     rng = np.random.default_rng(0)
+    found: dict[str, dict[str, Any]] = {}
     for key in sorted(set(answers["matched"]) & set(answers["second world"])):
         both = [answers[name][key] for name in ("matched", "second world")]
         if any(np.unique(truth).size < 2 for truth, _ in both):
             continue
         areas = [auc(truth, share) for truth, share in both]
-        drops = [_resampled(both[0], rng) - _resampled(both[1], rng) for _ in range(RESAMPLES)]
-        low, high = np.nanpercentile(drops, (2.5, 97.5))
-        mark = "; **above 0.10**" if areas[0] - areas[1] > 0.10 else ""
-        cells = f"{areas[0]:.3f} | {areas[1]:.3f} | {areas[0] - areas[1]:.3f} ({low:.3f} to {high:.3f}){mark}"
-        yield f"| {key[0]} | {key[1]} | {cells} |"
+        resampled = np.array([[_resampled(rows, rng) for rows in both] for _ in range(RESAMPLES)])
+        drop = _figure(areas[0] - areas[1], resampled[:, 0] - resampled[:, 1])
+        found.setdefault(key[0], {})[key[1]] = {"auc": _figure(areas[1], resampled[:, 1]), "drop": drop}
+        mark = "; **above 0.10**" if drop["value"] > 0.10 else ""
+        yield f"| {key[0]} | {key[1]} | {areas[0]:.3f} | {areas[1]:.3f} | {cell(drop)}{mark} |"
     yield ""
+    for route, regimes in found.items():
+        path = _folder(options.work, "matched") / route / "evaluation.json"
+        second = {"seed": SEEDS["second world"], "cases": options.other_cases, "regimes": regimes}
+        evaluation = {**json.loads(path.read_text(encoding="utf-8")), SECOND_WORLD: second}
+        validate_evaluation(evaluation)
+        path.write_text(json.dumps(evaluation, indent=2, allow_nan=False), encoding="utf-8")
+
+
+def _figure(value: float, resampled: NDArray[np.float64]) -> dict[str, float]:
+    low, high = np.nanpercentile(resampled, (2.5, 97.5))
+    return {"value": float(value), "low": float(low), "high": float(high)}
 
 
 def _answers(folder: Path) -> dict[tuple[str, str], tuple[NDArray[np.int_], NDArray[np.float64]]]:

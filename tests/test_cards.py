@@ -55,6 +55,27 @@ def evaluation():
 CONFIG = {"_spinehub": {"files": {"model.safetensors": {"sha256": "ab" * 32, "bytes": 123456}}}}
 
 
+def test_a_large_fall_in_the_second_world_is_said_first(evaluation):
+    def figure(value):
+        return {"value": value, "low": value - 0.05, "high": value + 0.05}
+
+    regimes = {
+        "dynamic": {"auc": figure(0.61), "drop": figure(0.165)},
+        "single": {"auc": figure(0.6), "drop": figure(0.1)},
+    }
+    evaluation["second_world"] = {"seed": 5, "cases": 150, "regimes": regimes}
+    text = render_card(evaluation, CONFIG)
+    assert f"{FIRST} **In a second simulated world its AUC falls by 0.17 (dynamic (timed series)).**" in text
+    assert "| second simulated world (150 patients), end to end | AUC | fall from the table above |" in text
+    assert "| one volume | 0.600 (0.550 to 0.650) | 0.100 (0.050 to 0.150) |" in text
+    del regimes["dynamic"]
+    assert "**In a second" not in render_card(evaluation, CONFIG)
+    for broken in ({"seed": 5, "regimes": regimes}, {"seed": 5, "cases": 1, "regimes": {"dynamic": {}}}, []):
+        evaluation["second_world"] = broken
+        with pytest.raises(ModelError, match="second_world"):
+            validate_evaluation(evaluation)
+
+
 def test_the_first_paragraph_says_what_must_be_said_first(evaluation):
     body = render_card(evaluation, CONFIG).split("---\n", 2)[2]
     paragraphs = [part for part in body.split("\n\n") if part.strip() and not part.strip().startswith("#")]

@@ -22,6 +22,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
+from spinehub.cards.second_world import SECOND_WORLD, second_world_problems
 from spinehub.errors import ModelError
 
 __all__ = [
@@ -161,6 +162,8 @@ def _problems(evaluation: Mapping[str, Any]) -> Iterator[str]:
     baselines = evaluation.get("baselines")
     for name, figures in (baselines if isinstance(baselines, Mapping) else {}).items():
         yield from _figures_problems(f"baselines.{name}", figures)
+    if SECOND_WORLD in evaluation:
+        yield from second_world_problems(evaluation[SECOND_WORLD], _interval_problems)
 
 
 def _cohort_problems(cohort: Any, *, crossed: bool) -> Iterator[str]:
@@ -203,13 +206,14 @@ def _figures_problems(where: str, figures: Any) -> Iterator[str]:
     for name, figure in figures.items():
         if name not in _KNOWN:
             yield f"{where}.{name} is not a known figure"
-        elif not isinstance(figure, Mapping) or set(figure) != {"value", "low", "high"}:
-            yield f"{where}.{name} must hold value, low and high"
         else:
             yield from _interval_problems(f"{where}.{name}", figure, name in _UNIT_RANGE)
 
 
-def _interval_problems(where: str, figure: Mapping[str, Any], in_unit_range: bool) -> Iterator[str]:
+def _interval_problems(where: str, figure: Any, in_unit_range: bool) -> Iterator[str]:
+    if not isinstance(figure, Mapping) or set(figure) != {"value", "low", "high"}:
+        yield f"{where} must hold value, low and high"
+        return
     numbers = [figure[name] for name in ("low", "value", "high") if figure[name] is not None]
     if not all(_is_number(number) for number in numbers):
         yield f"{where} must hold finite numbers or null, got {dict(figure)}"

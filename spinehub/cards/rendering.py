@@ -14,6 +14,7 @@ from spinehub.cards.evaluation_file import (
     REGIMES,
     validate_evaluation,
 )
+from spinehub.cards.second_world import second_world_rows, second_world_sentence
 from spinehub.cards.wording import (
     FIGURES_IN_WORDS,
     FIRST_SENTENCE,
@@ -92,12 +93,12 @@ def render_card(evaluation: Mapping[str, Any], config: Mapping[str, Any], repo_i
     return TEMPLATE.format(
         metadata=_metadata(evaluation),
         title=words.title,
-        first=FIRST_SENTENCE,
+        first=FIRST_SENTENCE + second_world_sentence(evaluation),
         summary=words.summary,
         cohort=_cohort(evaluation),
         results=results_table(evaluation),
         mask_note=_mask_note(evaluation["regimes"]),
-        baselines=_baselines(evaluation["baselines"]),
+        baselines=_baselines(evaluation["baselines"]) + _second_world(evaluation),
         model=repo_id or evaluation["model"],
         stock=_stock(words, repo_id),
         training=_training(evaluation["training"]),
@@ -246,6 +247,11 @@ def _baselines(baselines: Mapping[str, Any]) -> str:
     ]
     head = ["beside it, on the same cases", *(FIGURES_IN_WORDS[figure] for figure in figures)]
     return "\n" + _table([head, *rows])
+
+
+def _second_world(evaluation: Mapping[str, Any]) -> str:
+    rows = second_world_rows(evaluation, _figure)
+    return "\n\n" + _table(rows) if rows else ""
 
 
 def _training(training: Mapping[str, Any]) -> str:
