@@ -196,6 +196,17 @@ def test_one_click_is_left_to_its_votes() -> None:
     assert shape_by_one(channels, np.ones(GRID.shape, bool), clicks, GRID, everywhere, 60.0, False) is None
 
 
+def test_background_clicks_beside_the_region_are_left_to_the_votes() -> None:
+    everywhere = (slice(0, 60), slice(0, 40), slice(0, 20))
+    channels, within = ball(10.0)[None].astype(np.float32), np.ones(GRID.shape, bool)
+    answers = []
+    for background in ((2, 2, 2), (CENTRE[0] + 4, CENTRE[1], CENTRE[2])):
+        clicks = SeedVoxels((CENTRE,), (background,))
+        answers.append(shape_by_one(channels, within, clicks, GRID, everywhere, 60.0, False))
+    assert answers[0] is None
+    assert answers[1] is not None
+
+
 def test_odds_of_the_expected_overlap_by_hand() -> None:
     """Two voxels of probability 1 and 0.5, one of 0.5 left out: 3 of 4 shared, so three to one."""
     probability = np.array([1.0, 0.5, 0.5, 0.0], np.float32).reshape(4, 1, 1)

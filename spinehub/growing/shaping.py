@@ -54,8 +54,9 @@ def shape_by_one(
     Returns
     -------
     Reached or None
-        None for a single click, and where the best region loses more than two thirds of itself to the corrections: it
-        flooded, and shifts of its border cannot take that back.
+        None for a single click; for one whose region no background click lies in: those then say where larger regions
+        may not go, and the votes of all know that better; and where the best region loses more than two thirds of
+        itself to the corrections: it flooded, and shifts of its border cannot take that back.
 
     Notes
     -----
@@ -73,6 +74,8 @@ def shape_by_one(
     regions = {view.voxel: view.region for view in views}
     candidates = [(view, correct(view.region, seeds, grid, regions) & within) for view in views]
     shaping, corrected = max(candidates, key=lambda candidate: candidate[0].merit(candidate[1], seeds))
+    if len(views) == 1 and not any(shaping.region[voxel] for voxel in seeds.background):
+        return None
     kept = shaping.region & _joined(corrected, seeds)
     if np.count_nonzero(kept) < _LEAST_KEPT * np.count_nonzero(shaping.region):
         return None
