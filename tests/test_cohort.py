@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,8 +38,10 @@ def small_simulator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spinehub.simulate, "cohort_recipes", small_recipes)
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def contents(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file: of the bytes themselves, telling a difference takes pytest hours."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.mark.usefixtures("small_simulator")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation, center_of_mass, label
 from scipy.stats import kstest, rayleigh
+from threadpoolctl import threadpool_limits
 
 from spinehub.perfusion import assess_timing, find_hot_spot, hot_spot_parameters
 from spinehub.simulate import CaseRecipe, draw_recipe, expected_parameters, render, render_twin
@@ -42,8 +43,16 @@ def scene_of(recipe: CaseRecipe):
 
 def test_same_recipe_gives_identical_bytes(recipe: CaseRecipe) -> None:
     one, two = render(recipe), render(CaseRecipe.from_dict(recipe.to_dict()))
-    assert one.series.frames.tobytes() == two.series.frames.tobytes()
-    assert one.lesions[0].mask.voxels.tobytes() == two.lesions[0].mask.voxels.tobytes()
+    np.testing.assert_array_equal(one.series.frames, two.series.frames)
+    np.testing.assert_array_equal(one.lesions[0].mask.voxels, two.lesions[0].mask.voxels)
+
+
+def test_number_of_threads_changes_no_byte() -> None:
+    recipe = draw_recipe(3, 0)
+    with threadpool_limits(limits=1):
+        alone = render(recipe)
+    with threadpool_limits(limits=2):
+        np.testing.assert_array_equal(render(recipe).series.frames, alone.series.frames)
 
 
 def test_case_says_what_it_is(recipe: CaseRecipe) -> None:

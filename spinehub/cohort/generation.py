@@ -176,11 +176,7 @@ def _render_all(recipes: Sequence[Recipe], folder: Path, workers: int) -> Iterat
 
 def _render_one(recipe: Recipe, folder: Path) -> str:
     """Render one case into its folder and return its case_id."""
-    from threadpoolctl import threadpool_limits
-
-    # One thread per process: faster side by side, and sums are taken in the same order whatever the machine.
-    with threadpool_limits(limits=1):
-        write_whole_case(rendered(recipe), folder)
+    write_whole_case(rendered(recipe), folder)
     return recipe.case_id
 
 

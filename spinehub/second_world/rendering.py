@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from spinehub.case import Case, Lesion
 from spinehub.second_world.anatomy import WATERS, Anatomy, paint
@@ -29,6 +30,11 @@ _CROSS_TALK = 0.08
 
 def render(recipe: SecondRecipe) -> Case:
     """Render a case: the same recipe gives the same bytes."""
+    with threadpool_limits(limits=1, user_api="blas"):  # split among threads, sums round otherwise
+        return _render(recipe)
+
+
+def _render(recipe: SecondRecipe) -> Case:
     spine = Spine(recipe.anatomy)
     anatomy = paint(recipe, spine)
     tumour = recipe.lesions[0]

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from spinehub.case import Case, Lesion
 from spinehub.series import DynamicSeries, Protocol
@@ -40,12 +41,14 @@ _MATRIX_TISSUE = Tissue(0.5, 0.0012, 0.30)
 
 def render(recipe: CaseRecipe) -> Case:
     """Render a case: the same recipe gives the same bytes."""
-    return _render(recipe, with_lesions=True)
+    with threadpool_limits(limits=1, user_api="blas"):  # split among threads, sums round otherwise
+        return _render(recipe, with_lesions=True)
 
 
 def render_twin(recipe: CaseRecipe) -> Case:
     """Render the same person, examination and noise without any lesion."""
-    return _render(recipe, with_lesions=False)
+    with threadpool_limits(limits=1, user_api="blas"):  # split among threads, sums round otherwise
+        return _render(recipe, with_lesions=False)
 
 
 def _render(recipe: CaseRecipe, *, with_lesions: bool) -> Case:

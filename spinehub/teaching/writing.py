@@ -62,11 +62,8 @@ def write_teaching_cases(folder: str | Path, *, workers: int = 1) -> tuple[Cohor
 
 
 def _write_one(job: tuple[int, Path]) -> None:
-    from threadpoolctl import threadpool_limits
-
     number, folder = job
-    with threadpool_limits(limits=1):
-        write_whole_case(teaching_cases()[number].render(), folder)
+    write_whole_case(teaching_cases()[number].render(), folder)
 
 
 def _row_of(case: TeachingCase, folder: Path) -> CohortRow:
