@@ -55,6 +55,7 @@ DEFAULT = "default"
 VARIANTS = {
     DEFAULT: Variant(),
     "plain U-Net": Variant(architecture=dict(PLAIN_UNET)),
+    "without the region": Variant(architecture={**MODIFIED_UNET, "reads_region": False}),
     "maps": Variant(replace(SPEC, channels="maps")),
     "frames": Variant(replace(SPEC, channels="frames")),
     "maps + 10 slices": Variant(replace(SPEC, channels="maps+slices")),

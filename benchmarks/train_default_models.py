@@ -68,7 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=15.0, help="budget of each network's fit")
     parser.add_argument("--cases", type=int, default=500, help="cases to train on")
     parser.add_argument("--evaluation-cases", type=int, default=100, help="cases to score on, of another seed")
-    parser.add_argument("--routes", nargs="+", choices=list(NAMES), default=["hotspot", "radiomics", "unet"])
+    parser.add_argument("--routes", nargs="+", choices=list(NAMES), default=list(NAMES))
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--embed", action="store_true", help="replace spinehub/pretrained and model_cards")
     return parser.parse_args()
@@ -80,7 +80,10 @@ def _train(route: Route, recipes: Sequence[CaseRecipe], work: Path, options: arg
     if finished.is_file() and (folder / "config.json").is_file():
         return
     minutes = options.minutes if route in ("unet", "inception_resnet") else None
-    train_route(route, recipes, folder, minutes=minutes, prepared=work / "prepared", workers=options.workers)
+    teacher = work / NAMES["unet"] if route == "inception_resnet" and "unet" in options.routes else None
+    train_route(
+        route, recipes, folder, minutes=minutes, prepared=work / "prepared", workers=options.workers, teacher=teacher
+    )
 
 
 def _embed(routes: list[Route], models: dict[Route, Path]) -> None:

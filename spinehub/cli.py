@@ -108,6 +108,9 @@ def _add_train(verbs: Any) -> None:
     parser.add_argument(
         "--recalibrate", action="store_true", help="with --from: keep its weights, fit calibration only"
     )
+    parser.add_argument(
+        "--teacher", metavar="ID", help="finished U-Net that teaches inception_resnet to see (name, folder, Hub id)"
+    )
     parser.add_argument("--minutes", type=words.positive, metavar="M", help="stop after this long")
     parser.add_argument("--seed", default=0, type=words.whole, metavar="S", help="seed of everything random")
     parser.add_argument("--prepared", type=Path, metavar="DIR", help="keep prepared cases here, for several routes")
@@ -227,6 +230,7 @@ def _train(arguments: argparse.Namespace) -> None:
         prepared=arguments.prepared,
         start=arguments.start,
         recalibrated=arguments.recalibrate,
+        teacher=arguments.teacher,
     )
     print(f"Written to {arguments.output}: the weights of {arguments.route}")
 

@@ -47,12 +47,12 @@ def test_stock_timm_gives_the_same_logits(tmp_path: Path, architecture: str) -> 
     with torch.no_grad():
         each = stock(slices[0])
         torch.testing.assert_close(each, loaded.network(slices[0]), rtol=1e-4, atol=1e-6)
-        pooled, activations = loaded.pooled(slices, valid)
+        found = loaded.pooled(slices, valid)
         # The last layer is linear: our logits are the attention-weighted mean of stock logits per slice.
         features = stock.forward_head(stock.forward_features(slices[0]), pre_logits=True)
         weights = loaded.pooled.pooling(features[None], valid)[0]
-        torch.testing.assert_close(pooled[0], weights @ each, rtol=1e-4, atol=1e-6)
-        torch.testing.assert_close(activations[0], weights @ features, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(found.logits[0], weights @ each, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(found.pooled[0], weights @ features, rtol=1e-4, atol=1e-6)
 
 
 def test_attention_ignores_padding_and_order() -> None:

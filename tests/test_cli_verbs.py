@@ -35,6 +35,7 @@ def test_the_other_verbs_pass_their_options_on(tmp_path, monkeypatch, capsys):
     assert simulate[0] == (out, 6, 4)
     assert simulate[1]["cohort"] == "as-published"
     told = {"minutes": 2.5, "seed": 7, "resume": True, "prepared": None, "start": None, "recalibrated": False}
+    told["teacher"] = None
     assert train == (("unet", data, out), told)
     assert evaluate == ((data, out), {"models": {"unet": "dir"}, "stack": None, "embeddings": {}})
     assert publish == ((out, "name/unet-dce"), {"register": None, "private": False, "dry_run": True})

@@ -216,6 +216,8 @@ def test_lesion_batches_hold_the_region_last(prepared: Path) -> None:
     np.testing.assert_allclose(batch.targets, [0.025, 0.975, 0.025, 0.975])  # nobody knows a posterior of these
     assert batch.signs.shape == (4, 8)
     assert batch.signs.isnan().all()
+    assert batch.lesion.shape == (4, 3, 32, 32)
+    assert set(batch.lesion.unique().tolist()) == {0.0, 1.0}
     region = batch.slices[:, :, -1]
     assert ((region.flatten(2).sum(dim=2) > 0) == batch.valid).all()
     assert batch.valid.any(dim=1).all()
@@ -229,6 +231,23 @@ def test_slices_of_one_lesion_lie_in_a_row(prepared: Path) -> None:
     assert batch.inside.flatten(1).any(dim=1).unflatten(0, (4, 3)).any(dim=1).all()
     with pytest.raises(InvalidArgumentError, match="multiple of slices = 5"):
         SliceBatches(cases, "unet", seed=2, size=12, slices=5)
+
+
+def test_a_click_is_shown_as_it_is_nowhere_or_elsewhere_but_never_as_the_truth(prepared: Path) -> None:
+    cases = read_prepared(prepared, [f"case-{k}" for k in range(4)])
+    grown = [stack.inside(np.arange(stack.slice_count)) for case in cases for stack in case.stacks("unet").values()]
+    known = {each.tobytes() for stack in grown for each in stack}
+    batch = SliceBatches(cases, "unet", seed=3, size=400, slices=2, lesion_share=1.0, with_region=True).batch(0)
+    assert batch.values.shape[1] == 14
+    region = batch.values[:, -1].numpy()
+    hidden = np.array([not each.any() for each in region])
+    as_it_is = np.array([each.tobytes() in known for each in region]) & ~hidden
+    assert 0.17 < hidden.mean() < 0.40  # a quarter, and slices without region
+    assert 0.45 < as_it_is.mean() < 0.70
+    elsewhere = region[~hidden & ~as_it_is]
+    areas = {round(float(each.sum()), 3) for stack in grown for each in stack}
+    assert 0.05 < len(elsewhere) / len(region) < 0.25
+    assert all(round(float(each.sum()), 3) in areas for each in elsewhere)
 
 
 def test_simulated_cases_are_taught_the_posterior_and_their_signs(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class Reader:
 
     spec = PreprocessingSpec(size=32)
 
-    def segment(self, stack: SliceStack) -> NDArray[np.float32]:
+    def segment(self, stack: SliceStack, inside: Any = None) -> NDArray[np.float32]:
         lesion = stack.values[:, stack.spec.channel_names.index("frame_+90s")] > 1.0
         return np.stack([1.0 - lesion, 0.9 * lesion, 0.1 * lesion], axis=1).astype(np.float32)
 

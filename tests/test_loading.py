@@ -1,5 +1,6 @@
 """Model folders: what is written is read again, and anything else is refused in one sentence."""
 
+import filecmp
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -73,7 +74,7 @@ def test_what_is_saved_is_loaded(segmenter: LesionSegmenter, folder: Path) -> No
 def test_saving_twice_gives_the_same_bytes(segmenter: LesionSegmenter, folder: Path, tmp_path: Path) -> None:
     again = from_pretrained(folder).save_pretrained(tmp_path / "again")
     for path in folder.iterdir():
-        assert path.read_bytes() == (again / path.name).read_bytes(), path.name
+        assert filecmp.cmp(path, again / path.name, shallow=False), path.name
 
 
 def test_embedded_folder_is_half_precision_in_small_shards(
@@ -88,7 +89,7 @@ def test_embedded_folder_is_half_precision_in_small_shards(
     loaded = from_pretrained(tmp_path / "embedded")
     assert all(value.dtype != np.float16 for value in loaded.tensors().values())
     assert same_weights(segmenter, loaded, tolerance=1e-3)  # half precision keeps 11 bits
-    picture = torch.rand(1, 13, 32, 32)
+    picture = torch.rand(1, 14, 32, 32)
     with torch.no_grad():
         logits, expected = loaded.network(picture), segmenter.network.eval()(picture)
     assert (logits - expected).abs().max() < 1e-2 * expected.abs().max()

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from spinehub.errors import InvalidArgumentError
+from spinehub.growing import GrowingWarning
 from spinehub.inputs import PreprocessingSpec, SliceStack, crop_box
 from spinehub.perfusion import Timing, assess_timing
 from spinehub.report import deepest_voxel
@@ -26,9 +27,11 @@ class Reader:
 
     def __init__(self) -> None:
         self.stacks: list[SliceStack] = []
+        self.regions: list[NDArray[np.float32] | None] = []
 
-    def segment(self, stack: SliceStack) -> NDArray[np.float32]:
+    def segment(self, stack: SliceStack, inside: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         self.stacks.append(stack)
+        self.regions.append(inside)
         enhancement = stack.values[:, SPEC.channel_names.index("peak_enhancement")]
         lesion = np.clip(enhancement / 2.0, 0.0, 1.0)
         return np.stack([1.0 - lesion, 0.5 * lesion, 0.5 * lesion], axis=1).astype(np.float32)
@@ -122,6 +125,13 @@ def test_a_search_tells_how_far_it_is_and_ends_when_asked(series: DynamicSeries)
     assert [share for share, _ in told] == sorted(share for share, _ in told)
 
 
+def test_nothing_is_marked_in_a_search(series: DynamicSeries) -> None:
+    reader = Reader()
+    propose_lesions(series, reader)
+    assert reader.regions
+    assert all(region is None for region in reader.regions)
+
+
 def test_given_timing_and_maps_are_used(series: DynamicSeries) -> None:
     timing: Timing = assess_timing(series)
     assert propose_lesions(series, Reader(), timing=timing, maps={}) == ()  # without the map the stand-in sees nothing
@@ -145,8 +155,14 @@ def test_components_rank_by_probability_mass_and_touch_by_faces() -> None:
 
 def test_the_networks_own_mask_is_the_piece_at_the_seed(series: DynamicSeries) -> None:
     place = (LARGE[0] + 3, LARGE[1], LARGE[2])
-    mask = network_mask(series, [Seed.at_index(place, series.grid)], Reader())
+    reader = Reader()
+    mask = network_mask(series, [Seed.at_index(place, series.grid)], reader)
     truth = ball(series.grid, LARGE, 15.0)
+    # What grows from the click is shown to the network, in the middle of its crop.
+    (region,), (stack,) = reader.regions, reader.stacks
+    assert region is not None
+    grown = stack.to_grid(region, series.grid) >= 0.5
+    assert 2 * (grown & truth).sum() / (grown.sum() + truth.sum()) > 0.8
     overlap = 2 * (mask.voxels & truth).sum() / (mask.count + truth.sum())
     assert overlap > 0.9
     assert not (mask.voxels & ball(series.grid, SMALL, 9.0)).any()
@@ -163,7 +179,8 @@ def test_a_background_seed_takes_what_is_nearer_to_it(series: DynamicSeries) -> 
 
 
 def test_a_seed_far_from_any_lesion_is_refused(series: DynamicSeries) -> None:
-    with pytest.raises(InvalidArgumentError, match="sees no lesion within 10 mm"):
+    # Nothing grows in even tissue, which growing says too.
+    with pytest.warns(GrowingWarning), pytest.raises(InvalidArgumentError, match="sees no lesion within 10 mm"):
         network_mask(series, [Seed.at_index((40, 60, 6), series.grid)], Reader())
     with pytest.raises(InvalidArgumentError, match="foreground seed"):
         network_mask(series, [Seed.at_index(LARGE, series.grid, background=True)], Reader())

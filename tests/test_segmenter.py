@@ -45,7 +45,8 @@ def test_constructor_needs_no_network_and_is_small_enough() -> None:
     model = LesionSegmenter.create(**MODIFIED_UNET)
     assert sum(p.numel() for p in model.network.parameters()) <= 10_000_000  # 20 MB in half precision
     assert model.network.segmentation_head[0].out_channels == 3
-    assert model.network.encoder.model.conv1.in_channels == 13
+    assert model.network.encoder.model.conv1.in_channels == 14  # 3 maps, 10 frames, the region
+    assert LesionSegmenter.create(reads_region=False, **TINY).architecture["in_channels"] == 13
 
 
 def test_stock_smp_gives_the_same_logits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +55,7 @@ def test_stock_smp_gives_the_same_logits(tmp_path: Path, capsys: pytest.CaptureF
     model.domain = fit_activations(*[{"dynamic": np.random.default_rng(k).normal(size=(40, 256))} for k in (1, 2)])
     model.save_pretrained(tmp_path / "unet")
     stock = smp.from_pretrained(str(tmp_path / "unet")).eval()
-    picture = torch.randn(2, 13, 64, 64)
+    picture = torch.randn(2, 14, 64, 64)
     with torch.no_grad():
         # Tolerance: float32 sums in another order, since ours is channels-last.
         torch.testing.assert_close(
@@ -85,6 +86,33 @@ def test_softmax_and_determinism(pair: tuple[DynamicSeries, Mask]) -> None:
     assert model.network.training  # as it was before
 
 
+def test_a_marked_region_is_the_last_channel() -> None:
+    model = tiny()
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=(3, 13, 32, 32)).astype(np.float32)
+    inside = (rng.uniform(size=(3, 32, 32)) > 0.5).astype(np.float32)
+    model.network.eval()
+    for region, given in ((inside, inside), (np.zeros_like(inside), None)):
+        with torch.no_grad():
+            logits = model.network(torch.from_numpy(np.concatenate([values, region[:, None]], axis=1)))
+        softmax = model.run(values, given).softmax
+        np.testing.assert_allclose(softmax, torch.softmax(logits, dim=1), rtol=1e-4, atol=1e-6)
+    blind = LesionSegmenter.create(SPEC, reads_region=False, **TINY)
+    np.testing.assert_array_equal(blind.run(values, inside).softmax, blind.run(values).softmax)
+
+
+@pytest.mark.parametrize("said", [None, "yes", 1])
+def test_a_configuration_says_whether_the_region_is_read(said: Any) -> None:
+    model = tiny()
+    config = model.to_config()
+    config["_spinehub"]["reads_region"] = said
+    with pytest.raises(ModelError, match="reads_region must be true or false"):
+        LesionSegmenter.from_config(config, model.tensors())
+    config["_spinehub"]["reads_region"] = False
+    with pytest.raises(ModelError, match="in_channels of the segmenter must be 13"):
+        LesionSegmenter.from_config(config, model.tensors())
+
+
 def test_vote_of_a_region_by_hand() -> None:
     softmax = np.zeros((1, 3, 2, 2), np.float32)
     softmax[0, :, 0, 0] = (0.2, 0.2, 0.6)
@@ -98,6 +126,9 @@ def test_vote_of_a_region_by_hand() -> None:
     skewed[0, :, 0, 1] = (0.6, 0.3, 0.1)
     expected = (0.8 * np.log(3.0) - 0.5 * 0.4 * np.log(3.0)) / 1.0
     assert tiny().lesion_vote(skewed, inside).score == pytest.approx(expected)
+    believed = tiny().lesion_vote(softmax, inside, unshown=softmax[:, [1, 2, 0]])
+    assert believed.lesion_share == pytest.approx((0.8 + 0.5 * 0.9) / 1.5)
+    assert believed.score == vote.score
     with pytest.raises(InvalidArgumentError, match="at least one pixel"):
         tiny().lesion_vote(softmax, np.zeros((1, 2, 2), np.float32))
     with pytest.raises(InvalidArgumentError, match="softmax must have shape"):
@@ -128,8 +159,8 @@ def test_answer_end_to_end(pair: tuple[DynamicSeries, Mask]) -> None:
     assert sum(result.answer.probabilities.values()) == pytest.approx(1.0)
     stack = model.stack_of(series, mask, timing, maps)
     inside = mask_slices(mask, stack)
-    softmax, _, score = model.run(stack.values, inside)
-    vote = model.lesion_vote(softmax, inside, score)
+    softmax, _, score, unshown = model.run(stack.values, inside, unshown=True)
+    vote = model.lesion_vote(softmax, inside, score, unshown)
     assert vote.score == score  # the head's, not the pixels'
     assert result.answer == model.calibration.answer(vote.score, "pre_post")
     assert result.lesion_share == pytest.approx(vote.lesion_share)

@@ -9,6 +9,7 @@ import pytest
 
 from spinehub.dataset import PreparedCase
 from spinehub.errors import InvalidArgumentError, ModelError
+from spinehub.evaluation import stack_evaluation
 from spinehub.metrics import auc
 from spinehub.models import Calibration, fit_calibration
 from spinehub.models.stacked import StackedModel
@@ -123,3 +124,45 @@ def test_records_of_trainings_are_stacked(tmp_path: Path) -> None:
         train_stack({"unet": tmp_path / "unet"}, tmp_path)
     with pytest.raises(InvalidArgumentError, match=r"absent must hold training/held_out\.json"):
         train_stack({"unet": tmp_path / "unet", "hotspot": tmp_path / "absent"}, tmp_path)
+
+
+def judged(folder: Path, routes: dict[str, HeldOut], simulated: bool = True) -> Path:
+    """What an evaluation of these routes would have written."""
+    lines = ["case_id,patient_id,diagnosis,regime,mask_source,route,probability"]
+    for route, said in routes.items():
+        for name, label in said.label.items():
+            odds = said.log_odds["dynamic"].get(name)
+            share = "" if odds is None else str(float(1.0 / (1.0 + np.exp(-odds))))
+            diagnosis = ("metastasis", "primary_malignant")[label]
+            for source, value in (("end_to_end", share), ("truth_mask", "0.5")):
+                lines.append(f"{name},{said.patient[name]},{diagnosis},dynamic,{source},{route},{value}")
+        (folder / route).mkdir(parents=True)
+        cohort = {"name": "matched", "seed": 7, "cases": len(said.label)}
+        about = {"simulated": simulated, "simulator_version": "2.0", "cohort": cohort}
+        (folder / route / "evaluation.json").write_text(json.dumps(about), encoding="utf-8")
+    (folder / "predictions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_an_evaluation_is_stacked_as_held_out_answers_are(tmp_path: Path) -> None:
+    routes = held_out(200, {"hotspot": 1.0, "unet": 1.5})
+    silent = dict(list(routes["hotspot"].log_odds["dynamic"].items())[5:])
+    routes["hotspot"] = HeldOut(routes["hotspot"].label, routes["hotspot"].patient, {"dynamic": silent})
+    path = stack_evaluation(judged(tmp_path / "evaluation", routes), tmp_path)
+    found, wanted = StackedModel.load(path), fit_stack(routes)
+    assert found.weights["dynamic"] == pytest.approx(wanted.weights["dynamic"], abs=1e-6)
+    assert found.training["simulated"]["seed"] == [7]  # evaluate_cohort refuses to judge it on that seed
+    assert found.training["simulated_cases"] == 200
+
+
+def test_an_evaluation_of_patients_names_no_seed(tmp_path: Path) -> None:
+    folder = judged(tmp_path / "evaluation", held_out(60, {"hotspot": 1.0, "unet": 1.5}), simulated=False)
+    assert "simulated" not in StackedModel.load(stack_evaluation(folder, tmp_path)).training
+
+
+def test_what_cannot_be_stacked_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match="must be a folder that 'spinehub evaluate' wrote"):
+        stack_evaluation(tmp_path, tmp_path)
+    folder = judged(tmp_path / "evaluation", held_out(60, {"unet": 1.5}))
+    with pytest.raises(InvalidArgumentError, match=r"at least 2 routes to be stacked, got \['unet'\]"):
+        stack_evaluation(folder, tmp_path)

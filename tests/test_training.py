@@ -109,8 +109,10 @@ def test_resuming_a_finished_training_changes_nothing(trained: Path, cohort: Pat
         train_route("unet", cohort, trained, plan=other, progress=lambda *_: None, **options)
 
 
-def test_classifier_trains_and_loads(cohort: Path, prepared: Path, tmp_path: Path) -> None:
-    plan = TrainingPlan.of("inception_resnet", steps=6, batch=2, evaluations=1)
+@pytest.mark.parametrize("taught", [False, True])
+def test_classifier_trains_and_loads(cohort: Path, prepared: Path, trained: Path, tmp_path: Path, taught: bool) -> None:
+    master = str(trained) if taught else None
+    plan = TrainingPlan.of("inception_resnet", steps=20, batch=2, evaluations=1, teacher=master)
     train_route(
         "inception_resnet", cohort, tmp_path, plan=plan, workers=1, prepared=prepared, spec=SPEC,
         architecture="resnet10t", progress=lambda *_: None,
@@ -119,6 +121,11 @@ def test_classifier_trains_and_loads(cohort: Path, prepared: Path, tmp_path: Pat
     assert isinstance(model, LesionClassifier)
     assert model.architecture == "resnet10t"
     assert set(model.calibration.regimes) == set(REGIMES)
+    logged = [line for line in read_log(tmp_path / "training" / "log.jsonl") if "loss" in line]
+    assert ("hint_loss" in logged[0]) == taught
+    if taught:
+        assert model.training["fit"]["teacher"]["sha256"] == from_pretrained(trained).sha256
+        assert model.training["plan"]["teacher"] == trained.name  # never the folders above it
 
 
 class Line(torch.nn.Module):
@@ -205,6 +212,7 @@ def test_time_is_a_budget_too(tmp_path: Path) -> None:
         ({"route": "unet", "minutes": 0.0}, "minutes must be"),
         ({"route": "unet", "steps": 0}, "steps must be"),
         ({"route": "unet", "batch": 3}, "batch must be an even number"),
+        ({"route": "unet", "teacher": "unet-dce"}, "teacher is for inception_resnet alone"),
     ],
 )
 def test_plans_are_checked(options: dict[str, Any], sentence: str) -> None:
@@ -274,8 +282,8 @@ def test_rule_learns_from_tables(tabled: list[PreparedCase]) -> None:
 def test_radiomics_is_given_rows_by_regime(tabled: list[PreparedCase], monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
 
-    def fit_radiomics(rows: Any, labels: Any, groups: Any, *, repeats: Any, seed: int) -> Any:
-        given.update(rows=rows, labels=labels, groups=groups, repeats=repeats, seed=seed)
+    def fit_radiomics(rows: Any, labels: Any, groups: Any, *, targets: Any, repeats: Any, seed: int) -> Any:
+        given.update(rows=rows, labels=labels, groups=groups, targets=targets, repeats=repeats, seed=seed)
         return SimpleNamespace(classifier="fitted", log_odds={"dynamic": np.arange(60.0)})
 
     monkeypatch.setattr("spinehub.training.small.fit_radiomics", fit_radiomics)
@@ -289,5 +297,6 @@ def test_radiomics_is_given_rows_by_regime(tabled: list[PreparedCase], monkeypat
     assert np.isnan(row.values[5])
     assert np.isfinite(np.delete(row.values, 5)).all()
     assert given["labels"] == [0, 1] * 30
+    assert given["targets"] == [0, 1] * 30  # nobody knows a posterior of these
     assert given["groups"][3] == "p3"
     assert given["seed"] == 4

@@ -79,19 +79,22 @@ ROUTE_WORDS = {
     ),
     "unet": RouteWords(
         "Modified U-Net",
-        "A U-Net on parametric maps and ten time frames of each sagittal slice, with three output classes (background, "
-        "metastasis, primary malignant). A small head beside it reads mean and spread of every stage inside the marked "
-        "region and gives the lesion-level probability; the head's weights lie in `head.safetensors`.",
+        "A U-Net on parametric maps, ten time frames and the region that grows from a click (0 everywhere without one) "
+        "of each sagittal slice, with three output classes (background, metastasis, primary malignant). A small head "
+        "beside it reads mean and spread of every stage in the region, its depth and its surroundings, and gives the "
+        "lesion-level probability; the head's weights lie in `head.safetensors`.",
         "segmentation-models-pytorch",
         "image-segmentation",
         ("segmentation-models-pytorch", "unet"),
         '```python\nimport segmentation_models_pytorch as smp\n\nnetwork = smp.from_pretrained("DIR")\n```\n\n'
-        "gives the same logits; inputs must be made as `_spinehub` in `config.json` says.",
+        "gives the same logits; inputs must be made as `_spinehub` in `config.json` says, the region last.",
     ),
     "inception_resnet": RouteWords(
         "Inception-ResNet-v2",
-        "timm's Inception-ResNet-v2 on the lesion crop: parametric maps, ten time frames and the mask; slices are "
-        "pooled with a small head of their own.",
+        "timm's Inception-ResNet-v2 on the lesion crop: parametric maps, ten time frames and the mask. A small head "
+        "beside it reads mean and spread of every stage of all slices in the region, its depth and its surroundings, "
+        "and gives the lesion-level probability; its weights lie in `head.safetensors`, those that pool the slices for "
+        "the network's own last layer in `pooling.safetensors`.",
         "timm",
         "image-classification",
         ("timm", "inception-resnet-v2"),

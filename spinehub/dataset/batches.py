@@ -25,6 +25,8 @@ CROPS: dict[float, float] = {0.5: 0.5, 0.75: 0.3, 1.0: 0.2}
 _STRIDE = 32
 _GROWN_SHARE = 0.6
 """How often the region to be judged is the grown one; else the truth, so that the lesion itself is learned."""
+_UNMARKED, _MISPLACED = 0.25, 0.15
+"""How often a network that reads the region is shown none, and one that lies elsewhere: a mark proves nothing."""
 
 _Item = TypeVar("_Item")
 
@@ -36,7 +38,7 @@ class SliceBatch:
     Parameters
     ----------
     values
-        ``(B, C, H, W)`` float32.
+        ``(B, C, H, W)`` float32; C is one more where the region is read.
     labels
         ``(B, H, W)`` int64.
     inside
@@ -64,12 +66,15 @@ class LesionBatch:
         ``(B, S, C + 1, H, W)`` float32 with the region last.
     valid
         ``(B, S)`` bool.
+    lesion
+        ``(B, S, H, W)`` float32 share of each pixel that is lesion.
     targets, signs
         ``(B,)`` and ``(B, K)`` float32, as in :class:`SliceBatch`.
     """
 
     slices: torch.Tensor
     valid: torch.Tensor
+    lesion: torch.Tensor
     targets: torch.Tensor
     signs: torch.Tensor
 
@@ -148,6 +153,8 @@ class SliceBatches:
         Width of the batches as a share of the whole input, and how often each is drawn, with augmentation only. The
         inputs are centred on the grown region, so the middle of them shows the lesion at a fraction of the cost; the
         whole input comes up too, since it is what the network is given later.
+    with_region
+        Whether the region of the click, always the grown one, is the last channel.
     """
 
     def __init__(
@@ -161,6 +168,7 @@ class SliceBatches:
         lesion_share: float = 0.9,
         how: Augmentation | None = None,
         crops: Mapping[float, float] = CROPS,
+        with_region: bool = False,
     ) -> None:
         if size % slices:
             raise InvalidArgumentError(f"size must be a multiple of slices = {slices}, got {size}")
@@ -170,6 +178,7 @@ class SliceBatches:
         self.lesion_share = lesion_share
         self.how = how
         self.crops = dict(crops)
+        self.with_region = with_region
 
     def batch(self, step: int) -> SliceBatch:
         """Batch of one step."""
@@ -182,12 +191,14 @@ class SliceBatches:
             shown = inside if rng.random() < _GROWN_SHARE and inside.any() else (labels > 0).astype(np.float32)
             values.append(stack.values(chosen))
             # Both classes as soft masks: linear interpolation, then the class that covers half of the pixel.
-            masks.append(np.stack([labels == 1, labels == 2, shown], axis=1, dtype=np.float32))
+            soft_masks = [labels == 1, labels == 2, shown, *([_marked(inside, rng)] if self.with_region else [])]
+            masks.append(np.stack(soft_masks, axis=1, dtype=np.float32))
             members.append(member)
         images, soft = torch.from_numpy(np.stack(values)), torch.from_numpy(np.stack(masks))
         if self.how is not None:
             images, soft = self._cases.augmented(images, soft, generator, self.how, self._edge(rng))
         images, soft = images.flatten(0, 1), soft.flatten(0, 1)
+        images = torch.cat([images, soft[:, 3:]], dim=1)
         moved = torch.where(soft[:, :2].amax(dim=1) >= 0.5, 1 + soft[:, :2].argmax(dim=1), 0)
         return SliceBatch(images, moved.long(), soft[:, 2], *_questions(members))
 
@@ -237,7 +248,7 @@ class LesionBatches:
         rng, generator = self._cases.generators(step)
         spec = self._cases.spec
         values = np.zeros((self.size, self.slices, len(spec.channel_names), spec.size, spec.size), np.float32)
-        inside = np.zeros((self.size, self.slices, 1, spec.size, spec.size), np.float32)
+        masks = np.zeros((self.size, self.slices, 2, spec.size, spec.size), np.float32)
         valid = np.zeros((self.size, self.slices), bool)
         members = []
         for sample in range(self.size):
@@ -245,12 +256,14 @@ class LesionBatches:
             members.append(member)
             chosen = self._chosen(stack, rng)
             values[sample, : len(chosen)] = stack.values(chosen)
-            inside[sample, : len(chosen), 0] = stack.inside(chosen)
+            masks[sample, : len(chosen), 0] = stack.inside(chosen)
+            masks[sample, : len(chosen), 1] = stack.labels(chosen) > 0
             valid[sample, : len(chosen)] = True
-        images, regions = torch.from_numpy(values), torch.from_numpy(inside)
+        images, soft = torch.from_numpy(values), torch.from_numpy(masks)
         if self.how is not None:
-            images, regions = self._cases.augmented(images, regions, generator, self.how)
-        return LesionBatch(torch.cat([images, regions], dim=2), torch.from_numpy(valid), *_questions(members))
+            images, soft = self._cases.augmented(images, soft, generator, self.how)
+        slices = torch.cat([images, soft[:, :, :1]], dim=2)
+        return LesionBatch(slices, torch.from_numpy(valid), soft[:, :, 1], *_questions(members))
 
     def _chosen(self, stack: PreparedStack, rng: np.random.Generator) -> NDArray[np.intp]:
         held = np.flatnonzero(stack.grown_pixels > 0)
@@ -259,6 +272,18 @@ class LesionBatches:
         share = stack.grown_pixels[held] / stack.grown_pixels[held].sum()
         drawn = rng.choice(held, size=min(self.slices, held.size), replace=False, p=share)
         return np.sort(drawn)
+
+
+def _marked(region: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Region of a click ``(n, H, W)`` as a network is shown it: as it is, nowhere, or somewhere else."""
+    fate = rng.random()
+    if fate < _UNMARKED:
+        return np.zeros_like(region)
+    if fate >= _UNMARKED + _MISPLACED:
+        return region
+    width = region.shape[-1]
+    rows, columns = (int(rng.choice((-1, 1)) * rng.integers(width // 12, width // 4)) for _ in range(2))
+    return np.roll(region, (rows, columns), axis=(1, 2))
 
 
 def _questions(members: Sequence[_Member]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -279,7 +304,14 @@ def prefetch(batch_of: Callable[[int], _Item], start: int, *, ahead: int = 2) ->
     ahead
         Batches kept ready.
     """
+    threads = torch.get_num_threads()
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        # A second team of OpenMP threads makes those of the fit sleep between operations: a step took 1.5 to 2 times
+        # as long. The limit holds for the thread that sets it once it has asked for its own, and, until set again, for
+        # threads to come.
+        pool.submit(torch.get_num_threads).result()
+        pool.submit(torch.set_num_threads, 1).result()
+        torch.set_num_threads(threads)
         waiting = [pool.submit(batch_of, start + k) for k in range(ahead)]
         step = start + ahead
         try:

@@ -33,6 +33,7 @@ def evaluate_cohort(
     regimes: Sequence[Regime] = REGIMES,
     mask_sources: Sequence[MaskSource] = MASK_SOURCES,
     truth_mask_cases: int | None = None,
+    every_regime_cases: int | None = None,
     workers: int = 2,
     seed: int = 0,
     attach: bool = True,
@@ -60,6 +61,8 @@ def evaluate_cohort(
         Which to judge; fewer cost less.
     truth_mask_cases
         How many of the first cases are judged with the true mask too, which costs as much again; None: all.
+    every_regime_cases
+        How many of the first cases are judged in every regime, the others in the first of `regimes` alone; None: all.
     workers
         Processes.
     seed
@@ -99,6 +102,7 @@ def evaluate_cohort(
         regimes=regimes,
         mask_sources=mask_sources,
         truth_mask_cases=truth_mask_cases,
+        every_regime_cases=every_regime_cases,
         embeddings=files,
         progress=progress,
     )

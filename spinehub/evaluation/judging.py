@@ -199,10 +199,12 @@ def _judgements(
     truth = case.lesions[0].mask
     # The same crop for everything that is scored, so that figures can be compared.
     box = crop_box(truth.grid, PreprocessingSpec(), marked.centroid_mm)
+    # A U-Net that reads the region would be given the answer with the true mask.
+    outlines = source == "end_to_end" or not getattr(asked.models.get("unet"), "reads_region", False)
     rows = []
     for answer in answers:
         if answer.name in asked.models:
-            classes = _own_classes(answer, marked) if answer.name == "unet" else None
+            classes = _own_classes(answer, marked) if answer.name == "unet" and outlines else None
             rows.append(_row(case, regime, source, answer, classes, box))
         if answer.name in asked.embeddings:
             beside = _row(case, regime, source, asked.answer(answer, regime), None, box)

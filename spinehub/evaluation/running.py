@@ -34,6 +34,7 @@ def judge_cohort(
     regimes: Sequence[Regime],
     mask_sources: Sequence[MaskSource],
     truth_mask_cases: int | None = None,
+    every_regime_cases: int | None = None,
     embeddings: Mapping[str, str] | None = None,
     progress: _Progress | None = None,
 ) -> list[Judgement]:
@@ -51,6 +52,8 @@ def judge_cohort(
         As :func:`spinehub.evaluation.judging.judge_case`.
     truth_mask_cases
         How many of the first cases are judged with the true mask too; None: all.
+    every_regime_cases
+        How many of the first cases are judged in every regime, the others in the first of `regimes` alone; None: all.
     embeddings
         Network's route to the file of its embedding; `hashes` holds that of the file too.
     workers
@@ -62,12 +65,13 @@ def judge_cohort(
 
     folder.mkdir(parents=True, exist_ok=True)
     sources = {row.case_id: _sources(mask_sources, place, truth_mask_cases) for place, row in enumerate(rows)}
-    about = [_VERSION, __version__, dict(hashes), seed, list(regimes)]
-    keys = {row.case_id: _key([*about, list(sources[row.case_id])], row) for row in rows}
+    shown = {row.case_id: _regimes(regimes, place, every_regime_cases) for place, row in enumerate(rows)}
+    about = [_VERSION, __version__, dict(hashes), seed]
+    keys = {row.case_id: _key([*about, list(shown[row.case_id]), list(sources[row.case_id])], row) for row in rows}
     known = {row.case_id: _kept(row, folder, keys[row.case_id]) for row in rows}
     missing = [row for row in rows if known[row.case_id] is None]
-    common = (dict(models), seed, tuple(regimes), dict(embeddings or {}))
-    done: Any = _judged([(row, sources[row.case_id]) for row in missing], common, workers)
+    common = (dict(models), seed, dict(embeddings or {}))
+    done: Any = _judged([(row, sources[row.case_id], shown[row.case_id]) for row in missing], common, workers)
     if progress is None:
         done = tqdm(done, total=len(missing), desc="evaluating", unit="case", disable=None)
     for count, (row, judgements) in enumerate(done, start=1):
@@ -82,13 +86,13 @@ def judge_cohort(
 
 
 def _judged(
-    tasks: Sequence[tuple[CohortRow, tuple[MaskSource, ...]]], common: tuple[Any, ...], workers: int
+    tasks: Sequence[tuple[CohortRow, tuple[MaskSource, ...], tuple[Regime, ...]]], common: tuple[Any, ...], workers: int
 ) -> Iterator[tuple[CohortRow, list[Judgement]]]:
     if not tasks:
         return
     context = get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_one_thread) as pool:
-        futures = {pool.submit(_judge, row, sources, *common): row for row, sources in tasks}
+        futures = {pool.submit(_judge, *task, *common): task[0] for task in tasks}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
@@ -96,9 +100,9 @@ def _judged(
 def _judge(
     row: CohortRow,
     sources: Sequence[MaskSource],
+    regimes: Sequence[Regime],
     models: Mapping[str, str],
     seed: int,
-    regimes: Sequence[Regime],
     embeddings: Mapping[str, str],
 ) -> list[Judgement]:
     return judge_case(row, models, seed, regimes=regimes, mask_sources=sources, embeddings=embeddings)
@@ -109,6 +113,11 @@ def _sources(wanted: Sequence[MaskSource], place: int, truth_mask_cases: int | N
     if truth_mask_cases is None or place < truth_mask_cases:
         return tuple(wanted)
     return tuple(source for source in wanted if source != "truth_mask")
+
+
+def _regimes(wanted: Sequence[Regime], place: int, every_regime_cases: int | None) -> tuple[Regime, ...]:
+    """Regimes a case is judged in: all of them for the first cases only, where so asked."""
+    return tuple(wanted if every_regime_cases is None or place < every_regime_cases else wanted[:1])
 
 
 def _one_thread() -> None:

@@ -73,7 +73,8 @@ def grow(
     Of several clicks the one that the others correct grows the region (:func:`spinehub.growing.shaping.shape_by_one`),
     and the others move its border next to them (:func:`spinehub.growing.correction.correct`); the arrival map fills
     that region first, so that the suggested tolerance gives it, and goes on from its border. Where that region flooded,
-    all clicks vote (:func:`spinehub.growing.belief.believe`). Nothing depends on the scale or offset of the
+    or nothing contradicts it but clicks beside it that say where not to go, all clicks vote
+    (:func:`spinehub.growing.belief.believe`). Nothing depends on the scale or offset of the
     intensities, and no parameter is set per case.
     `benchmarks/growing_real_tumours.md` has the comparison.
 

@@ -22,7 +22,7 @@ from spinehub.volume import Grid, Index
 __all__ = ["shape_by_one"]
 
 _LEAST_KEPT = 1.0 / 3.0
-"""A region that loses more than the rest of it to corrections has flooded: three times the lesion is no shape of it."""
+"""A region of which corrections keep less has flooded: what holds three times the lesion says nothing of its shape."""
 _INNER_EVIDENCE, _INNER_MM = 4.0, 2.0
 """What a correction keeps is believed by this much more (a natural logarithm), in full from this depth on."""
 
@@ -71,11 +71,11 @@ def shape_by_one(
     if len(seeds.foreground) + len(seeds.background) == 1:
         return None
     views = [_View.of(voxel, channels, within, grid, part, reach_mm) for voxel in seeds.foreground]
+    if len(views) == 1 and not any(views[0].region[voxel] for voxel in seeds.background):
+        return None
     regions = {view.voxel: view.region for view in views}
     candidates = [(view, correct(view.region, seeds, grid, regions) & within) for view in views]
     shaping, corrected = max(candidates, key=lambda candidate: candidate[0].merit(candidate[1], seeds))
-    if len(views) == 1 and not any(shaping.region[voxel] for voxel in seeds.background):
-        return None
     kept = shaping.region & _joined(corrected, seeds)
     if np.count_nonzero(kept) < _LEAST_KEPT * np.count_nonzero(shaping.region):
         return None

@@ -1,7 +1,7 @@
 """The Inception-ResNet route: a timm network on slices of the lesion crop, pooled with attention."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from spinehub.errors import InvalidArgumentError, ModelError
 from spinehub.inputs import PreprocessingSpec, SliceStack, mask_slices
 from spinehub.models.calibration import Answer, log_odds
 from spinehub.models.folder import section_of
+from spinehub.models.lesion_head import LesionHead, caught_stages, read_head, region_sums, regions_of
 from spinehub.models.network import NetworkModel, NetworkResult, checked_name, load_strictly, read_spec, use_device
 from spinehub.models.zero_gpu import run_network
 from spinehub.perfusion import Timing
@@ -21,11 +22,12 @@ from spinehub.volume import Mask, Volume
 
 __all__ = ["CROP", "AttentionPooling", "LesionClassifier", "PooledNetwork", "largest_slices"]
 
-CROP = PreprocessingSpec(spacing_mm=1.0, size=128)
-"""Default crop: 128 mm wide, at the in-plane spacing of a good acquisition."""
+CROP = PreprocessingSpec(spacing_mm=1.0, size=96)
+"""Default crop: 96 mm wide, at the in-plane spacing of a good acquisition; of wider ones a lesion fills little."""
 
 ARCHITECTURE = "inception_resnet_v2"
 _POOLING = "pooling."
+_HEAD = "head."
 
 
 class AttentionPooling(nn.Module):
@@ -50,6 +52,28 @@ class AttentionPooling(nn.Module):
         return torch.softmax(score.masked_fill(~valid, float("-inf")), dim=1)
 
 
+class Reading(NamedTuple):
+    """What the pooled network makes of a batch of cases.
+
+    Parameters
+    ----------
+    logits
+        ``(B, 2)`` over :data:`spinehub.case.DIAGNOSES`, of the last layer.
+    pooled
+        Its input ``(B, F)``.
+    score, hidden
+        Log-odds ``(B,)`` of the lesion head and its hidden layer; None without a head.
+    stages
+        Input and every stage of the network, slices of all cases in a row.
+    """
+
+    logits: torch.Tensor
+    pooled: torch.Tensor
+    score: torch.Tensor | None
+    hidden: torch.Tensor | None
+    stages: list[torch.Tensor]
+
+
 class PooledNetwork(nn.Module):
     """A timm classifier whose slices are pooled before its last layer.
 
@@ -61,14 +85,17 @@ class PooledNetwork(nn.Module):
         timm model.
     pooling
         Weights of the slices.
+    head
+        Judges the region as a whole, from all stages; None: the last layer does.
     """
 
-    def __init__(self, network: nn.Module, pooling: AttentionPooling) -> None:
+    def __init__(self, network: nn.Module, pooling: AttentionPooling, head: LesionHead | None = None) -> None:
         super().__init__()
         self.network = network
         self.pooling = pooling
+        self.head = head
 
-    def forward(self, slices: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, slices: torch.Tensor, valid: torch.Tensor) -> Reading:
         """Judge a batch of cases.
 
         Parameters
@@ -80,14 +107,22 @@ class PooledNetwork(nn.Module):
 
         Returns
         -------
-        tuple of Tensor
-            Logits ``(B, 2)`` over :data:`spinehub.case.DIAGNOSES` and pooled activations ``(B, F)``.
+        Reading
+            Of each case.
         """
         network: Any = self.network
         flat = slices.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        activations = network.forward_head(network.forward_features(flat), pre_logits=True).unflatten(0, valid.shape)
+        features, stages = caught_stages(network, flat)
+        activations = network.forward_head(features, pre_logits=True).unflatten(0, valid.shape)
         pooled = torch.einsum("bs,bsf->bf", self.pooling(activations, valid), activations.float())
-        return network.get_classifier()(pooled), pooled
+        logits = network.get_classifier()(pooled)
+        if self.head is None:
+            return Reading(logits, pooled, None, None, stages)
+        with torch.autocast(slices.device.type, enabled=False):
+            regions = regions_of(flat[:, -1], self.head.regions) * valid.flatten()[:, None, None, None]
+            sums = [part.unflatten(0, valid.shape).sum(dim=1) for part in region_sums(stages, regions)]
+            hidden = self.head.hidden_of(sums)
+            return Reading(logits, pooled, self.head.score(hidden).squeeze(1), hidden, stages)
 
 
 class LesionClassifier(NetworkModel):
@@ -105,6 +140,8 @@ class LesionClassifier(NetworkModel):
         Name of the timm model.
     slices
         At most so many slices are looked at: those with the largest area of the region.
+    head
+        Judges the region as a whole; None: the last layer of the network does. Stock tools do not need it.
     **parts
         As :class:`spinehub.models.network.NetworkModel`.
     """
@@ -119,12 +156,13 @@ class LesionClassifier(NetworkModel):
         pooling: AttentionPooling,
         architecture: str,
         slices: int = 8,
+        head: LesionHead | None = None,
         **parts: Any,
     ) -> None:
         super().__init__(network, spec, **parts)
         if slices < 1:
             raise InvalidArgumentError(f"slices must be at least 1, got {slices}")
-        self.pooled = PooledNetwork(network, pooling)
+        self.pooled = PooledNetwork(network, pooling, head)
         self.architecture = architecture
         self.slices = slices
 
@@ -132,7 +170,8 @@ class LesionClassifier(NetworkModel):
     def create(cls, spec: PreprocessingSpec = CROP, *, architecture: str = ARCHITECTURE, slices: int = 8) -> Self:
         """Make an untrained classifier; nothing is downloaded."""
         network = _build(architecture, len(spec.channel_names) + 1)
-        return cls(network, spec, pooling=_pooling(network), architecture=architecture, slices=slices)
+        head = LesionHead(_stage_features(network, len(spec.channel_names) + 1))
+        return cls(network, spec, pooling=_pooling(network), architecture=architecture, slices=slices, head=head)
 
     def modules(self) -> tuple[nn.Module, ...]:
         """Network and pooling head."""
@@ -195,9 +234,10 @@ class LesionClassifier(NetworkModel):
         """
         with self.ready():
             valid = torch.ones((1, len(slices)), dtype=torch.bool, device=self.device)
-            logits, pooled = self.pooled(self.tensor_of(slices)[None], valid)
-            probabilities = torch.softmax(logits.float(), dim=1)[0].cpu().numpy().astype(np.float64)
-            return probabilities, pooled[0].float().cpu().numpy()
+            found = self.pooled(self.tensor_of(slices)[None], valid)
+            odds = found.logits[:, 1] - found.logits[:, 0] if found.score is None else found.score
+            share = float(torch.sigmoid(odds.double())[0])
+            return np.array([1.0 - share, share]), found.pooled[0].float().cpu().numpy()
 
     def _run(self, stack: SliceStack, inside: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         self.check_stack(stack)
@@ -207,9 +247,11 @@ class LesionClassifier(NetworkModel):
         return probabilities, activations
 
     def side_tensors(self) -> dict[str, NDArray[Any]]:
-        """Pooling head and domain."""
-        head = self.pooled.pooling.state_dict()
-        return {_POOLING + name: value.detach().cpu().numpy() for name, value in head.items()} | super().side_tensors()
+        """Pooling head, lesion head and domain."""
+        heads = [(_POOLING, self.pooled.pooling), (_HEAD, self.pooled.head)]
+        states = [(prefix, head.state_dict()) for prefix, head in heads if head is not None]
+        own = {prefix + n: value.detach().cpu().numpy() for prefix, state in states for n, value in state.items()}
+        return own | super().side_tensors()
 
     def to_config(self) -> dict[str, Any]:
         """Content of ``config.json`` as stock timm reads it, with our part under ``spinehub``."""
@@ -221,6 +263,8 @@ class LesionClassifier(NetworkModel):
             name: given[name] for name in ("first_conv", "classifier", "pool_size", "interpolation") if name in given
         } | {"input_size": [channels, self.spec.size, self.spec.size], "num_classes": len(DIAGNOSES)}
         section = {**self.section(), "slices": self.slices, "mask_channel": channels - 1}
+        if self.pooled.head is not None:
+            section["lesion_head"] = self.pooled.head.about
         return {
             "architecture": self.architecture,
             "num_classes": len(DIAGNOSES),
@@ -241,11 +285,15 @@ class LesionClassifier(NetworkModel):
             raise ModelError(f"slices of the classifier must be a whole number of at least 1, got {slices!r}")
         architecture = checked_name(config.get("architecture"), "architecture")
         network = _build(architecture, len(spec.channel_names) + 1)
-        model = cls(network, spec, pooling=_pooling(network), architecture=architecture, slices=slices)
-        weights = {n: v for n, v in tensors.items() if not n.startswith(("domain.", _POOLING))}
-        head = {n.removeprefix(_POOLING): v for n, v in tensors.items() if n.startswith(_POOLING)}
+        head = read_head(section, _stage_features(network, len(spec.channel_names) + 1))
+        pooling = _pooling(network)
+        model = cls(network, spec, pooling=pooling, architecture=architecture, slices=slices, head=head)
+        weights = {n: v for n, v in tensors.items() if not n.startswith(("domain.", _POOLING, _HEAD))}
         load_strictly(network, weights, "classifier")
-        load_strictly(model.pooled.pooling, head, "pooling head")
+        for prefix, module, what in ((_POOLING, pooling, "pooling head"), (_HEAD, head, "lesion head")):
+            if module is not None:
+                found = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
+                load_strictly(module, found, what)
         model.load_section(section, tensors)
         model.pooled.eval()
         return model.to(use_device())
@@ -273,3 +321,8 @@ def _build(architecture: str, channels: int) -> nn.Module:
 
 def _pooling(network: Any) -> AttentionPooling:
     return AttentionPooling(int(network.get_classifier().in_features))
+
+
+def _stage_features(network: Any, channels: int) -> tuple[int, ...]:
+    """Features of the input and of each stage :func:`spinehub.models.lesion_head.caught_stages` gives."""
+    return (channels, *(int(stage["num_chs"]) for stage in network.feature_info))

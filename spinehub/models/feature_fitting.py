@@ -1,36 +1,28 @@
 """Fit the radiomics classifier: stable columns, elastic net by patient-level cross-validation, calibration."""
 
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from spinehub.errors import InvalidArgumentError
 from spinehub.features import FeatureRow, feature_names
 from spinehub.metrics import auc
 from spinehub.models.calibration import fit_calibration
 from spinehub.models.domain import fit_domain
+from spinehub.models.elastic_net import ElasticNet, Rows, out_of_fold
 from spinehub.models.feature_classifier import RadiomicsClassifier
-from spinehub.models.folds import FOLDS, patient_folds
-from spinehub.models.linear import LinearModel, held_deviations
+from spinehub.models.folds import FOLDS
+from spinehub.models.linear import LinearModel
 from spinehub.models.stability import repeatable_columns
 from spinehub.series import Regime
 
 __all__ = ["LinearFit", "RadiomicsFit", "fit_linear_model", "fit_radiomics"]
 
-_STRENGTHS = (0.003, 0.01, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
-"""Grid of C of scikit-learn: smaller shrinks more."""
-_L1_RATIOS = (0.5, 1.0)
-_PAST_MINIMUM = 1.05
-"""The search along the grid ends where the loss is this many times its best so far."""
 _MISSING_SHARE = 0.05
 """Columns that are NaN in more training rows than this are dropped."""
-_CORRELATION = 0.95
-"""Of two columns whose rank correlation exceeds this, the one later in the settings file is dropped."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +66,7 @@ def fit_radiomics(
     labels: ArrayLike,
     groups: Sequence[Hashable],
     *,
+    targets: ArrayLike | None = None,
     repeats: Mapping[Regime, Sequence[FeatureRow | None]] | None = None,
     coverage: float = 0.9,
     seed: int = 0,
@@ -90,6 +83,8 @@ def fit_radiomics(
         ``(n,)`` 0 for ``metastasis``, 1 for ``primary_malignant``.
     groups
         ``(n,)`` patient of each case.
+    targets
+        ``(n,)`` probability of ``primary_malignant`` to be learned; None: the labels. Calibrated on labels either way.
     repeats
         For each regime the same cases clicked again, None where a case was not.
     coverage
@@ -102,14 +97,15 @@ def fit_radiomics(
     if len(hashes) != 1:
         raise InvalidArgumentError(f"rows must all be made with one version of the settings, got {len(hashes)}")
     fits = {
-        regime: fit_linear_model(each, labels, groups, regime, repeats=again.get(regime), seed=seed)
+        regime: fit_linear_model(each, labels, groups, regime, targets=targets, repeats=again.get(regime), seed=seed)
         for regime, each in rows.items()
     }
     other = None
     if "dynamic" in rows:
         short = fit_linear_model(
-            rows["dynamic"], labels, groups, "dynamic", repeats=again.get("dynamic"), leave_out=("washout",), seed=seed
-        )
+            rows["dynamic"], labels, groups, "dynamic", targets=targets, repeats=again.get("dynamic"),
+            leave_out=("washout",), seed=seed,
+        )  # fmt: skip
         other = _assemble({"dynamic": short}, labels, coverage, hashes)
     classifier = _assemble(fits, labels, coverage, hashes)
     notes = {"seed": seed, "folds": FOLDS} | {regime: fit.notes for regime, fit in fits.items()}
@@ -139,6 +135,7 @@ def fit_linear_model(
     groups: Sequence[Hashable],
     regime: Regime,
     *,
+    targets: ArrayLike | None = None,
     repeats: Sequence[FeatureRow | None] | None = None,
     leave_out: tuple[str, ...] = (),
     seed: int = 0,
@@ -171,9 +168,11 @@ def fit_linear_model(
     patients = np.unique(np.asarray(groups), return_inverse=True)[1][usable]
     values, classes = table[usable][:, columns], truth[usable].astype(int)
     _check_size(classes, patients, regime)
+    asked = truth if targets is None else np.asarray(targets)
+    table_rows = Rows(values, classes, patients, asked[usable].astype(float))
     scores = np.full(len(rows), np.nan)
-    scores[usable] = _out_of_fold(values, classes, patients, seed)
-    fit = _Fit.on(values, classes, patients, seed)
+    scores[usable] = out_of_fold(table_rows, seed)
+    fit = ElasticNet.fit(table_rows, seed)
     picked = tuple(names[k] for k in columns[fit.kept])
     domain = fit_domain(values[:, fit.stable], tuple(names[k] for k in columns[fit.stable]))
     model = LinearModel(picked, fit.coefficients, fit.intercept, fit.mean, fit.scale, domain)
@@ -206,95 +205,3 @@ def _check_size(classes: NDArray[np.int_], patients: NDArray[np.intp], regime: R
             f"rows must leave at least {4 * FOLDS} complete cases and {FOLDS} patients of each class for the regime "
             f"{regime}, got {classes.size} cases of {counts[0]} and {counts[1]} patients; add cases"
         )
-
-
-def _out_of_fold(
-    values: NDArray[np.float64], classes: NDArray[np.int_], patients: NDArray[np.intp], seed: int
-) -> NDArray[np.float64]:
-    scores = np.empty(len(values))
-    for rest, fold in patient_folds(classes, patients, seed):
-        fit = _Fit.on(values[rest], classes[rest], patients[rest], seed + 1)
-        scores[fold] = (
-            fit.intercept + held_deviations(values[fold][:, fit.kept], fit.mean, fit.scale) @ fit.coefficients
-        )
-    return scores
-
-
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    kept: NDArray[np.intp]
-    coefficients: NDArray[np.float64]
-    intercept: float
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    stable: NDArray[np.intp]
-    strength: float
-    l1_ratio: float
-
-    @classmethod
-    def on(
-        cls, values: NDArray[np.float64], classes: NDArray[np.int_], patients: NDArray[np.intp], seed: int
-    ) -> "_Fit":
-        stable = _stable_columns(values)
-        mean, scale = values[:, stable].mean(axis=0), values[:, stable].std(axis=0)
-        table = held_deviations(values[:, stable], mean, scale)
-        strength, l1_ratio = _choose(table, classes, patients, seed)
-        fitted = _fit_quietly(_regression(strength, l1_ratio, seed), table, classes)
-        used = np.flatnonzero(fitted.coef_[0])
-        return cls(
-            stable[used], fitted.coef_[0][used], float(fitted.intercept_[0]), mean[used], scale[used],
-            stable, strength, l1_ratio,
-        )  # fmt: skip
-
-
-def _stable_columns(values: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Columns that vary, without those that repeat an earlier one."""
-    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95), axis=0)
-    varying = np.flatnonzero(high - low > 1e-9 * np.maximum(np.abs(middle), 1e-9))
-    correlation = np.abs(np.corrcoef(stats.rankdata(values[:, varying], axis=0), rowvar=False))
-    kept: list[int] = []
-    for column in range(varying.size):
-        if not kept or correlation[column, kept].max() <= _CORRELATION:
-            kept.append(column)
-    return varying[kept]
-
-
-def _choose(
-    table: NDArray[np.float64], classes: NDArray[np.int_], patients: NDArray[np.intp], seed: int
-) -> tuple[float, float]:
-    """Strength and L1 share of the smallest log loss over grouped folds; the stronger one on a tie."""
-    folds = patient_folds(classes, patients, seed)
-    losses: dict[tuple[float, float], float] = {}
-    for l1_ratio in _L1_RATIOS:
-        # From strong to weak, each fit starting from the last; well past the minimum the rest is slow and only worse.
-        fitted = [_regression(_STRENGTHS[0], l1_ratio, seed) for _ in folds]
-        best = np.inf
-        for strength in _STRENGTHS:
-            total = 0.0
-            for model, (rest, fold) in zip(fitted, folds, strict=True):
-                model.set_params(C=strength)
-                score = _fit_quietly(model, table[rest], classes[rest]).decision_function(table[fold])
-                total += float(np.logaddexp(0.0, np.where(classes[fold] == 1, -score, score)).sum())
-            losses[strength, l1_ratio] = total
-            best = min(best, total)
-            if total > _PAST_MINIMUM * best:
-                break
-    return min(losses, key=lambda choice: losses[choice])
-
-
-def _regression(strength: float, l1_ratio: float, seed: int) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(
-        C=strength, l1_ratio=l1_ratio, solver="saga", tol=1e-4, max_iter=2000,
-        class_weight="balanced", warm_start=True, random_state=seed,
-    )  # fmt: skip
-
-
-def _fit_quietly(model: Any, table: NDArray[np.float64], classes: NDArray[np.int_]) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        # A weak strength may stop at the last iteration: close enough to its end to be compared.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(table, classes)

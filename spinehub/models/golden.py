@@ -146,8 +146,11 @@ def _slices(channels: int, side: int, rng: np.random.Generator) -> Arrays:
 
 
 def golden_slices(model: Any) -> NDArray[np.float32]:
-    """``(N, C, H, W)`` slices of the golden input of a network."""
-    return _enlarged(golden_input(model)["blocks"], _ENLARGED[_kind(model)])
+    """``(N, C, H, W)`` slices of the golden input of a network, every channel it takes."""
+    slices = _enlarged(golden_input(model)["blocks"], _ENLARGED[_kind(model)])
+    if getattr(model, "reads_region", False):
+        slices = np.concatenate([slices, np.ones_like(slices[:, :1])], axis=1)
+    return slices
 
 
 def _enlarged(blocks: NDArray[Any], times: int) -> NDArray[np.float32]:
@@ -162,7 +165,7 @@ def _segmenter_output(model: Any, given: Mapping[str, NDArray[Any]]) -> Arrays:
     with _on_processor(model):
         blocks = _enlarged(given["blocks"], _ENLARGED["lesion-segmenter"])
         everywhere = np.ones((len(blocks), *blocks.shape[2:]), np.float32)
-        softmax, activations, score = model.run(blocks, everywhere)
+        softmax, activations, score, _ = model.run(blocks, everywhere)
     said = {} if score is None else {"score": np.array([score], np.float32)}
     return {"softmax": softmax, "activations": activations, **said}
 

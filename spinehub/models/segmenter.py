@@ -1,20 +1,28 @@
 """The U-Net route: sagittal slices are marked as background, metastasis or primary malignant tumour."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from spinehub.errors import InvalidArgumentError, ModelError
+from spinehub.errors import ModelError
 from spinehub.inputs import PreprocessingSpec, SliceStack, mask_slices
-from spinehub.models.calibration import Answer, log_odds
+from spinehub.models.calibration import Answer
 from spinehub.models.folder import section_of
-from spinehub.models.lesion_head import LesionHead, read_head, region_sums, stage_features, stages_of
+from spinehub.models.lesion_head import (
+    LesionHead,
+    read_head,
+    region_sums,
+    regions_of,
+    slice_means,
+    stage_features,
+    stages_of,
+)
 from spinehub.models.network import NetworkModel, NetworkResult, checked_name, load_strictly, read_spec, use_device
+from spinehub.models.votes import CLASSES, LesionVote, SliceReading, lesion_vote, mean_over_region
 from spinehub.models.zero_gpu import run_network
 from spinehub.perfusion import Timing
 from spinehub.series import DynamicSeries, ParametricMap
@@ -29,9 +37,6 @@ __all__ = [
     "SliceReading",
     "mean_over_region",
 ]
-
-CLASSES = ("background", "metastasis", "primary_malignant")
-"""Channels of the softmax."""
 
 PLAIN_UNET: dict[str, Any] = {
     "encoder_name": "tu-resnet18",
@@ -51,41 +56,6 @@ _BATCH = 16
 """Slices per forward pass: bounds the memory whatever the size of the stack."""
 
 
-@dataclass(frozen=True)
-class LesionVote:
-    """What the pixels of one region say together.
-
-    Parameters
-    ----------
-    score
-        Log-odds of ``primary_malignant`` against ``metastasis``: what the lesion head says; without one the mean over
-        the region, each pixel weighing as much as it is lesion.
-    lesion_share
-        Mean probability of lesion (either class) inside the region, 0 to 1.
-    """
-
-    score: float
-    lesion_share: float
-
-
-class SliceReading(NamedTuple):
-    """What the network makes of some slices.
-
-    Parameters
-    ----------
-    softmax
-        ``(N, 3, H, W)`` over :data:`CLASSES`.
-    activations
-        Deepest ones ``(N, F)``, averaged over each slice.
-    score
-        Log-odds of the lesion head for a region; None without head or region.
-    """
-
-    softmax: NDArray[np.float32]
-    activations: NDArray[np.float32]
-    score: float | None
-
-
 class LesionSegmenter(NetworkModel):
     """Modified U-Net on segmentation_models_pytorch with a lesion-level answer.
 
@@ -99,8 +69,11 @@ class LesionSegmenter(NetworkModel):
         Arguments of ``smp.Unet``.
     head
         Judges a region as a whole; None: its pixels vote. Stock tools do not need it.
+    reads_region
+        Whether the network's last channel is the marked region, which it then outlines; 0 everywhere without one.
     least_lesion_share
-        Below this share of lesion inside the marked region no class is named: the network sees no lesion there.
+        Below this share of lesion inside the marked region, seen without being shown it, no class is named: the network
+        sees no lesion there.
     **parts
         As :class:`spinehub.models.network.NetworkModel`.
     """
@@ -114,47 +87,61 @@ class LesionSegmenter(NetworkModel):
         *,
         architecture: Mapping[str, Any],
         head: LesionHead | None = None,
+        reads_region: bool = False,
         least_lesion_share: float = 0.0,
         **parts: Any,
     ) -> None:
         super().__init__(network, spec, **parts)
         self.architecture = dict(architecture)
         self.head = head
+        self.reads_region = reads_region
         self.least_lesion_share = least_lesion_share
 
     @classmethod
-    def create(cls, spec: PreprocessingSpec | None = None, **architecture: Any) -> Self:
+    def create(cls, spec: PreprocessingSpec | None = None, *, reads_region: bool = True, **architecture: Any) -> Self:
         """Make an untrained segmenter; nothing is downloaded.
 
         Parameters
         ----------
         spec
             How inputs are made; its channels set ``in_channels``.
+        reads_region
+            Whether the marked region is one channel more.
         **architecture
             Arguments of ``smp.Unet`` in place of :data:`MODIFIED_UNET`.
         """
         spec = spec or PreprocessingSpec()
-        chosen = {**(architecture or MODIFIED_UNET), "in_channels": len(spec.channel_names), "classes": len(CLASSES)}
+        channels = len(spec.channel_names) + reads_region
+        chosen = {**(architecture or MODIFIED_UNET), "in_channels": channels, "classes": len(CLASSES)}
         chosen["encoder_weights"] = None
         network = _build(chosen)
-        return cls(network, spec, architecture=chosen, head=LesionHead(stage_features(network)))
+        head = LesionHead(stage_features(network))
+        return cls(network, spec, architecture=chosen, head=head, reads_region=reads_region)
 
     def modules(self) -> tuple[nn.Module, ...]:
         """Network and lesion head."""
         return (self.network,) if self.head is None else (self.network, self.head)
 
-    def segment(self, stack: SliceStack) -> NDArray[np.float32]:
+    def segment(self, stack: SliceStack, inside: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Class of every pixel.
+
+        Parameters
+        ----------
+        stack
+            Input of the network.
+        inside
+            ``(N, H, W)`` share of each pixel in the region of a click, which a network that reads regions outlines;
+            None: nothing is marked.
 
         Returns
         -------
         NDArray
             ``(N, 3, H, W)`` float32 softmax over :data:`CLASSES`.
         """
-        return self._run(stack).softmax
+        return self._run(stack, inside).softmax
 
     def embed(self, stack: SliceStack, inside: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mean activation ``(F,)`` of the deepest encoder layer over the slices that hold the region.
+        """Mean activation ``(F,)`` of the deepest encoder layer inside the region.
 
         Parameters
         ----------
@@ -163,41 +150,17 @@ class LesionSegmenter(NetworkModel):
         inside
             ``(N, H, W)`` share of each pixel in the region, of :func:`spinehub.inputs.mask_slices`.
         """
-        return mean_over_region(self._run(stack).activations, inside)
+        return mean_over_region(self._run(stack, inside).activations, inside)
 
     def lesion_vote(
-        self, softmax: NDArray[np.float32], inside: NDArray[np.float32], score: float | None = None
+        self,
+        softmax: NDArray[np.float32],
+        inside: NDArray[np.float32],
+        score: float | None = None,
+        unshown: NDArray[np.float32] | None = None,
     ) -> LesionVote:
-        """Judge a region as a whole.
-
-        Parameters
-        ----------
-        softmax
-            ``(N, 3, H, W)`` of :meth:`segment`.
-        inside
-            ``(N, H, W)`` share of each pixel in the region.
-        score
-            What the lesion head says of it; None: its pixels vote.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If the shapes differ or the region holds no pixel.
-        """
-        if softmax.shape != (inside.shape[0], len(CLASSES), *inside.shape[1:]):
-            raise InvalidArgumentError(
-                f"softmax must have shape (N, 3, H, W) of the region {inside.shape}, got {softmax.shape}"
-            )
-        weight = float(inside.sum(dtype=np.float64))
-        if weight <= 0.0:
-            raise InvalidArgumentError("inside must hold at least one pixel of the region, got none")
-        lesion = softmax[:, 1].astype(np.float64) + softmax[:, 2]
-        weights = lesion * inside
-        odds = log_odds(np.divide(softmax[:, 2], lesion, out=np.full_like(lesion, 0.5), where=lesion > 0.0))
-        total = float(weights.sum())
-        if score is None:
-            score = float((weights * odds).sum() / total) if total > 0.0 else 0.0
-        return LesionVote(score, total / weight)
+        """Judge a region as a whole: :func:`spinehub.models.votes.lesion_vote`."""
+        return lesion_vote(softmax, inside, score, unshown)
 
     def predict(
         self, image: DynamicSeries | Volume, mask: Mask, *, timing: Timing, maps: Mapping[str, ParametricMap]
@@ -220,11 +183,11 @@ class LesionSegmenter(NetworkModel):
         """
         stack = self.stack_of(image, mask, timing, maps)
         inside = mask_slices(mask, stack)
-        softmax, activations, score = self._run(stack, inside)
+        softmax, activations, score, unshown = self._run(stack, inside, True)
         if not inside.any():
             answer = Answer.unavailable("the region lies outside the crop the U-Net sees")
             return NetworkResult(answer, (), stack, softmax)
-        vote = self.lesion_vote(softmax, inside, score)
+        vote = self.lesion_vote(softmax, inside, score, unshown)
         unusual = self.unusual(mean_over_region(activations, inside), stack.regime)
         return NetworkResult(self.answer(vote, stack), unusual, stack, softmax, vote.lesion_share)
 
@@ -239,7 +202,12 @@ class LesionSegmenter(NetworkModel):
             )
         return self.calibration.answer(vote.score, stack.regime)
 
-    def run(self, values: NDArray[np.floating[Any]], inside: NDArray[np.floating[Any]] | None = None) -> SliceReading:
+    def run(
+        self,
+        values: NDArray[np.floating[Any]],
+        inside: NDArray[np.floating[Any]] | None = None,
+        unshown: bool = False,
+    ) -> SliceReading:
         """Evaluate the network on any number of slices of one case.
 
         Parameters
@@ -247,29 +215,38 @@ class LesionSegmenter(NetworkModel):
         values
             ``(N, C, H, W)`` made by the model's own preprocessing.
         inside
-            ``(N, H, W)`` share of each pixel in a region the lesion head judges; None: it is not asked.
+            ``(N, H, W)`` share of each pixel in the region that is marked; None: none is, and the lesion head is not
+            asked.
+        unshown
+            Whether to look once more without the region, where the network reads it.
         """
         softmax, deepest, sums = [], [], []
         network: Any = self.network
+        again = self.run(values).softmax if unshown and self.reads_region and inside is not None else None
+        if self.reads_region:
+            region = np.zeros_like(values[:, 0]) if inside is None else inside
+            values = np.concatenate([values, region[:, None]], axis=1, dtype=np.float32)
         with self.ready():
             for start in range(0, len(values), _BATCH):
                 logits, stages = stages_of(network, self.tensor_of(values[start : start + _BATCH]))
                 softmax.append(torch.softmax(logits.float(), dim=1).cpu().numpy())
-                deepest.append(stages[-2].float().mean(dim=(2, 3)).cpu().numpy())
-                if self.head is not None and inside is not None:
-                    region = torch.tensor(inside[start : start + _BATCH], dtype=torch.float32, device=self.device)
-                    sums.append(region_sums(stages, region))
+                marked = None
+                if inside is not None:
+                    marked = torch.tensor(inside[start : start + _BATCH], dtype=torch.float32, device=self.device)
+                deepest.append(slice_means(stages[-2], marked).cpu().numpy())
+                if self.head is not None and marked is not None:
+                    sums.append(region_sums(stages, regions_of(marked, self.head.regions)))
             score = self._score(sums) if inside is not None and inside.any() else None
-        return SliceReading(np.concatenate(softmax), np.concatenate(deepest), score)
+        return SliceReading(np.concatenate(softmax), np.concatenate(deepest), score, again)
 
     def _score(self, sums: list[list[torch.Tensor]]) -> float | None:
         if self.head is None:
             return None
         return float(self.head([torch.cat(stage).sum(dim=0, keepdim=True) for stage in zip(*sums, strict=True)]))
 
-    def _run(self, stack: SliceStack, inside: NDArray[np.float32] | None = None) -> SliceReading:
+    def _run(self, stack: SliceStack, inside: NDArray[np.float32] | None = None, unshown: bool = False) -> SliceReading:
         self.check_stack(stack)
-        reading: SliceReading = run_network(self, stack.values, inside)
+        reading: SliceReading = run_network(self, stack.values, inside, unshown)
         return reading
 
     def side_tensors(self) -> dict[str, NDArray[Any]]:
@@ -280,8 +257,9 @@ class LesionSegmenter(NetworkModel):
     def to_config(self) -> dict[str, Any]:
         """Content of ``config.json``: arguments of ``smp.Unet``, as stock smp reads them, and our part."""
         section = {**self.section(), "classes": list(CLASSES), "least_lesion_share": self.least_lesion_share}
+        section["reads_region"] = self.reads_region
         if self.head is not None:
-            section["lesion_head"] = {"hidden": self.head.hidden}
+            section["lesion_head"] = self.head.about
         return {**self.architecture, "encoder_weights": None, "_model_class": "Unet", "_spinehub": section}
 
     @classmethod
@@ -292,7 +270,10 @@ class LesionSegmenter(NetworkModel):
             raise ModelError(f"_model_class of a segmenter must be 'Unet', got {config.get('_model_class')!r}")
         spec = read_spec(section)
         architecture = {name: value for name, value in config.items() if not name.startswith("_")}
-        expected = {"in_channels": len(spec.channel_names), "classes": len(CLASSES)}
+        reads_region = section.get("reads_region")
+        if not isinstance(reads_region, bool):
+            raise ModelError(f"reads_region must be true or false, got {reads_region!r}")
+        expected = {"in_channels": len(spec.channel_names) + reads_region, "classes": len(CLASSES)}
         for name, value in expected.items():
             if architecture.get(name) != value:
                 raise ModelError(
@@ -302,8 +283,11 @@ class LesionSegmenter(NetworkModel):
         if not isinstance(share, int | float) or not 0.0 <= share <= 1.0:
             raise ModelError(f"least_lesion_share must lie between 0 and 1, got {share!r}")
         network = _build(architecture)
-        head = read_head(section, network)
-        model = cls(network, spec, architecture=architecture, head=head, least_lesion_share=float(share))
+        head = read_head(section, stage_features(network))
+        model = cls(
+            network, spec, architecture=architecture, head=head, reads_region=reads_region,
+            least_lesion_share=float(share),
+        )  # fmt: skip
         weights = {name: value for name, value in tensors.items() if not name.startswith(("domain.", _HEAD))}
         load_strictly(network, weights, "U-Net")
         if head is not None:
@@ -324,10 +308,3 @@ def _build(architecture: Mapping[str, Any]) -> nn.Module:
     except (TypeError, ValueError, KeyError, RuntimeError, AttributeError) as error:
         raise ModelError(f"segmentation_models_pytorch cannot build this U-Net: {error}") from error
     return network.to(memory_format=torch.channels_last)
-
-
-def mean_over_region(activations: NDArray[np.float32], inside: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean ``(F,)`` of ``(N, F)`` over slices, weighted by the region's area ``(N, H, W)``; plain where it is empty."""
-    area = inside.sum(axis=(1, 2))
-    weights = area / area.sum() if area.sum() > 0 else np.full(len(area), 1.0 / len(area))
-    return (weights @ activations).astype(np.float32)

@@ -5,7 +5,7 @@ never a finding. How many lesions are hit, and how many false proposals a case h
 ``benchmarks/proposals.py``; its figures stand in ``benchmarks/proposals.md``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ __all__ = [
     "lesion_components",
     "lesion_probability",
     "mask_at",
-    "network_mask",
+    "prepared_maps",
     "propose_lesions",
     "search_centers",
 ]
@@ -136,7 +136,7 @@ def lesion_probability(
     tell = progress or (lambda _share, _text: None)
     tell(0.0, "loading the U-Net")
     segmenter = load_model("unet", model)
-    timing, maps = _prepared(image, timing, maps)
+    timing, maps = prepared_maps(image, timing, maps)
     body = body_mask(image)
     centers = search_centers(image.grid, segmenter.spec, body)
     total = np.zeros(image.grid.shape, np.float32)
@@ -284,63 +284,7 @@ def mask_at(
     return Mask(labels == labels[index], grid)
 
 
-def network_mask(
-    image: DynamicSeries | Volume,
-    seeds: Sequence[Seed],
-    model: Any = "unet-dce",
-    *,
-    timing: Timing | None = None,
-    maps: Mapping[str, ParametricMap] | None = None,
-) -> Mask:
-    """Lesion as the U-Net itself draws it around seeds, in place of a grown region.
-
-    The network sees one crop, centred between the foreground seeds; the mask is every component of its lesion voxels
-    that a foreground seed marks (:func:`mask_at`), without voxels nearer to a background seed than to a foreground one.
-
-    Parameters
-    ----------
-    image, model, timing, maps
-        As for :func:`propose_lesions`.
-    seeds
-        At least one foreground seed.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If there is no foreground seed, one lies outside the volume, or the U-Net sees no lesion near one.
-    """
-    from spinehub.routes.pool import load_model
-
-    places = [seed.index_on(image.grid) for seed in seeds if not seed.background]
-    if not places:
-        raise InvalidArgumentError("seeds must hold a foreground seed: background seeds alone mark no lesion")
-    segmenter = load_model("unet", model)
-    timing, maps = _prepared(image, timing, maps)
-    middle = np.mean(places, axis=0)
-    center_mm = image.grid.position_of((float(middle[0]), float(middle[1]), float(middle[2])))
-    stack = make_stack(image, segmenter.spec, timing=timing, maps=maps, center_mm=center_mm)
-    lesion = stack.to_grid(np.ascontiguousarray(1.0 - segmenter.segment(stack)[:, 0]), image.grid)
-    lesion[~body_mask(image)] = 0.0
-    probability = ParametricMap("lesion_probability", "", lesion, image.grid)
-    inside = np.zeros(image.grid.shape, dtype=bool)
-    for place in places:
-        inside |= mask_at(probability, place).voxels
-    held_back = [seed.index_on(image.grid) for seed in seeds if seed.background]
-    if held_back:
-        voxels = np.argwhere(inside)
-        spacing = np.asarray(image.grid.spacing_mm)
-        nearer = _nearest(voxels, held_back, spacing) < _nearest(voxels, places, spacing)
-        inside[tuple(voxels[nearer].T)] = False
-    return Mask(inside, image.grid)
-
-
-def _nearest(voxels: NDArray[np.intp], places: list[Index], spacing: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance in mm ``(N,)`` of each voxel to the nearest of some places."""
-    away = [np.linalg.norm((voxels - place) * spacing, axis=1) for place in places]
-    return np.asarray(np.min(away, axis=0))
-
-
-def _prepared(
+def prepared_maps(
     image: DynamicSeries | Volume, timing: Timing | None, maps: Mapping[str, ParametricMap] | None
 ) -> tuple[Timing, Mapping[str, ParametricMap]]:
     """Timing and maps, worked out where they were not given."""

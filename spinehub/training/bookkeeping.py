@@ -79,9 +79,12 @@ def facts_of(cases: Sequence[PreparedCase], plan: TrainingPlan, begun: Any = Non
     old = before.get("simulated") or {}
     origin = {name: sorted({*old.get(name, []), *(recipe[name] for recipe in recipes)}) for name in _ORIGIN}
     simulated = len(recipes) + int(before.get("simulated_cases", 0))
+    told = plan.to_dict()
+    if plan.teacher is not None:  # a path may hold a person's name: only its last part is told
+        told["teacher"] = Path(plan.teacher).name
     facts = {
         "spinehub": __version__,
-        "plan": plan.to_dict(),
+        "plan": told,
         "cases": len(cases),
         "simulated_cases": simulated,
         "simulated": origin if simulated else None,

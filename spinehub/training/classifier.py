@@ -11,24 +11,37 @@ from torch import nn
 from spinehub.dataset import Augmentation, LesionBatches, PreparedCase, PreparedStack
 from spinehub.dataset.batches import LesionBatch
 from spinehub.inputs import PreprocessingSpec
-from spinehub.models import LesionClassifier, log_odds
-from spinehub.models.classifier import ARCHITECTURE, CROP, PooledNetwork, largest_slices
+from spinehub.models import LesionClassifier, LesionSegmenter, log_odds
+from spinehub.models.classifier import ARCHITECTURE, CROP, PooledNetwork, Reading, largest_slices
+from spinehub.training.dense import DenseHead, dense_loss
+from spinehub.training.hints import Hints
 from spinehub.training.loop import Job
 from spinehub.training.scores import LesionScores, Question, gather_scores, score_figures, validation_stacks
 from spinehub.training.teaching import SignHead, diagnosis_loss, sign_loss
+from spinehub.training.warm_up import warm_up_head
 
 __all__ = ["classifier_job", "classifier_scores", "new_classifier"]
 
 NAME = "inception_resnet"
 _SIGN_WEIGHT = 0.5
+_HINT_WEIGHT = 2.0
 _SLICES = 2
 """Slices per lesion in a training step; a finished network looks at up to its own `slices`."""
 
 
 def classifier_job(
-    model: LesionClassifier, parts: Mapping[str, Sequence[PreparedCase]], *, seed: int, batch: int
+    model: LesionClassifier,
+    parts: Mapping[str, Sequence[PreparedCase]],
+    *,
+    seed: int,
+    batch: int,
+    warm_up: int = 0,
+    teacher: LesionSegmenter | None = None,
 ) -> Job[Any]:
-    """Everything the loop needs to fit the classifier."""
+    """Everything the loop needs to fit the classifier.
+
+    Its lesion head is warmed up in so many steps; a U-Net, if there is one, teaches it to see.
+    """
     batches = LesionBatches(
         parts["training"], NAME, seed=seed, size=batch, slices=min(_SLICES, model.slices), how=Augmentation()
     )
@@ -37,35 +50,57 @@ def classifier_job(
     def losses_of(network: nn.Module, item: LesionBatch, half: bool) -> dict[str, torch.Tensor]:
         where = next(network.parameters()).device
         with torch.autocast(where.type, dtype=torch.bfloat16, enabled=half):
-            logits, answers = network(item.slices.to(where), item.valid.to(where))
-        diagnosis = diagnosis_loss(logits[:, 1] - logits[:, 0], item.targets.to(where)).mean()
+            found, answers, places, hints = network(item.slices.to(where), item.valid.to(where), item.lesion.to(where))
+        targets = item.targets.to(where)
+        dense = dense_loss(places, item.lesion.to(where), item.valid.to(where), targets)
+        diagnosis = diagnosis_loss(found.logits[:, 1] - found.logits[:, 0], targets).mean()
         signs = sign_loss(answers, item.signs.to(where))
-        return {"loss": diagnosis + _SIGN_WEIGHT * signs, "diagnosis_loss": diagnosis, "sign_loss": signs}
+        losses = {"diagnosis_loss": diagnosis, "sign_loss": signs, "dense_loss": dense}
+        losses["loss"] = diagnosis + _SIGN_WEIGHT * signs + dense
+        if hints is not None:
+            losses |= {"hint_loss": hints, "loss": losses["loss"] + _HINT_WEIGHT * hints}
+        if found.score is None:
+            return losses
+        head = diagnosis_loss(found.score, targets).mean()
+        return {**losses, "head_loss": head, "loss": losses["loss"] + head}
 
     def score_of(network: nn.Module) -> dict[str, float]:
         average: Any = network
         average = average.pooled
         scored = LesionClassifier(
-            average.network, model.spec, pooling=average.pooling, architecture=model.architecture, slices=model.slices
-        )
+            average.network, model.spec, pooling=average.pooling, architecture=model.architecture, slices=model.slices,
+            head=average.head,
+        )  # fmt: skip
         return _validate(scored, stacks)
 
-    return Job(_Taught(model.pooled), batches.batch, losses_of, score_of)
+    taught = _Taught(model.pooled, None if teacher is None else Hints(model.network, model.spec, teacher))
+    warm_up_head(model.pooled, taught.signs, batches, warm_up)
+    return Job(taught, batches.batch, losses_of, score_of)
 
 
 class _Taught(nn.Module):
-    """The classifier with the answers about signs, which only training needs."""
+    """The classifier with the answers about signs and places, which only training needs."""
 
-    def __init__(self, pooled: PooledNetwork) -> None:
+    def __init__(self, pooled: PooledNetwork, hints: Hints | None = None) -> None:
         super().__init__()
         network: Any = pooled.network
         self.pooled = pooled
-        self.signs = SignHead(int(network.get_classifier().in_features))
+        told = int(network.get_classifier().in_features) if pooled.head is None else pooled.head.hidden
+        self.signs = SignHead(told)
+        self.dense = DenseHead(network)
+        self.hints = hints
 
-    def forward(self, slices: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits ``(B, 2)`` and answers about signs."""
-        logits, pooled = self.pooled(slices, valid)
-        return logits, self.signs(pooled)
+    def forward(
+        self, slices: torch.Tensor, valid: torch.Tensor, lesion: torch.Tensor
+    ) -> tuple[Reading, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """What the classifier reads, answers about signs, logits at every place, and its distance from the U-Net."""
+        found: Reading = self.pooled(slices, valid)
+        told = self.signs(found.pooled if found.hidden is None else found.hidden)
+        hints = None
+        if self.hints is not None:
+            with torch.autocast(slices.device.type, enabled=False):
+                hints = self.hints(found.stages, self.hints.seen(slices.flatten(0, 1)), lesion.flatten(0, 1))
+        return found, told, self.dense(found.stages), hints
 
 
 def _validate(model: LesionClassifier, stacks: Sequence[Question]) -> dict[str, float]:

@@ -25,6 +25,8 @@ __all__ = ["train_route"]
 
 _DESCRIBED = 250
 """Training cases whose activations describe the domain."""
+_REFITTED = 400
+"""Training cases the lesion head is fitted to once more: each costs as much as a case that is judged."""
 _NAMED = 5
 _Progress = Callable[[float, str], None]
 
@@ -45,6 +47,7 @@ def train_route(
     plan: TrainingPlan | None = None,
     start: str | Path | None = None,
     recalibrated: bool = False,
+    teacher: str | Path | None = None,
     progress: _Progress | None = None,
 ) -> Path:
     """Train one route on a cohort and write its model folder.
@@ -78,6 +81,9 @@ def train_route(
         rate, with its own preprocessing. Rule and radiomics have no weights to go on from: recalibrate them.
     recalibrated
         Keep the weights of `start` and fit only calibration and limits, on every case of this cohort.
+    teacher
+        Embedded name, folder or Hub id of a finished U-Net that teaches the classifier to see; for
+        ``"inception_resnet"`` alone.
     progress
         Called with the share done and a few words; None: progress bars where standard error is a terminal.
 
@@ -91,7 +97,8 @@ def train_route(
     InvalidArgumentError
         If the cohort has problems (they are named), or `output` holds the checkpoint of another plan.
     """
-    plan = plan or TrainingPlan.of(route, minutes=minutes, steps=steps, seed=seed, fine=start is not None)
+    told = None if teacher is None else str(teacher)
+    plan = plan or TrainingPlan.of(route, minutes=minutes, steps=steps, seed=seed, teacher=told, fine=start is not None)
     output = Path(output)
     record = output / "training"
     sources, review = _reviewed(cohort)
@@ -117,9 +124,10 @@ def train_route(
     elif model is None:
         result, scores = _train_small(route, cases, plan.seed)
     else:
-        fitted = _fit_network(model, cases, plan, record, _part(progress, 0.3, 1.0))
+        fitted = _fit_network(model, cases, plan, record, _part(progress, 0.3, 1.0), begun)
         if not processes.is_main_process:
             return output
+        fitted |= _refitted(route, model, parts_of(cases, plan.seed), plan.seed)
         result, scores = model, _calibrate_network(model, cases, plan, record, fitted)
     result.training.update(facts_of(cases, plan, begun))
     if not recalibrated:
@@ -186,6 +194,7 @@ def _fit_network(
     plan: TrainingPlan,
     record: Path,
     progress: _Progress | None,
+    begun: Any,
 ) -> dict[str, Any]:
     from spinehub.training.classifier import classifier_job
     from spinehub.training.loop import fit
@@ -196,9 +205,28 @@ def _fit_network(
     (record / "split.json").write_text(json.dumps(split, indent=2), encoding="utf-8")
     if isinstance(model, LesionSegmenter):
         job = segmenter_job(model, parts, seed=plan.seed, batch=plan.batch)
-    else:
-        job = classifier_job(model, parts, seed=plan.seed, batch=plan.batch)
-    return fit(job, plan, record, progress=progress)
+        return fit(job, plan, record, progress=progress)
+    untouched = begun is None and not (record / "checkpoint").exists()
+    warm_up = plan.warm_up_steps if untouched else 0
+    teacher = None if plan.teacher is None else load_model("unet", plan.teacher)
+    job = classifier_job(model, parts, seed=plan.seed, batch=plan.batch, warm_up=warm_up, teacher=teacher)
+    fitted = fit(job, plan, record, progress=progress)
+    if teacher is not None:
+        fitted["teacher"] = {"model": teacher.model_id, "sha256": teacher.sha256}
+    return fitted
+
+
+def _refitted(
+    route: Route, model: LesionSegmenter | LesionClassifier, parts: Mapping[str, Sequence[PreparedCase]], seed: int
+) -> dict[str, Any]:
+    """Fit the lesion head once more, to whole lesions; what came of it, or nothing without a head."""
+    from spinehub.training.refit import lesion_head, lesion_sums, refit_head
+
+    if lesion_head(model) is None:
+        return {}
+    learned = parts["training"][:_REFITTED]
+    training, validation = (lesion_sums(model, cases, route) for cases in (learned, parts["validation"]))
+    return {"lesion_head": refit_head(model, training, validation, seed=seed)}
 
 
 def _calibrate_network(

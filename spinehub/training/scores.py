@@ -20,6 +20,7 @@ __all__ = [
     "calibrate",
     "embedding_auc",
     "gather_scores",
+    "least_log_loss",
     "score_figures",
     "validation_stacks",
 ]
@@ -93,23 +94,28 @@ def validation_stacks(cases: Sequence[PreparedCase], name: str, seed: int) -> li
 
 
 def score_figures(score: NDArray[np.float64], questions: Sequence[Question]) -> dict[str, float]:
-    """Log loss at the best single slope, AUC and accuracy, for choosing among weights.
-
-    Scores are calibrated afterwards, so a network must not be punished for being too sure.
-    """
+    """Log loss at the best single slope, AUC and accuracy, for choosing among weights."""
     label = np.array([label for _, label, _ in questions])
     target = np.array([target for _, _, target in questions])
-
-    def loss(slope: float) -> float:
-        return float((np.logaddexp(0.0, slope * score) - target * slope * score).mean())
-
     figures = {
-        "validation_log_loss": min(loss(slope) for slope in np.geomspace(0.02, 5.0, 40)),
+        "validation_log_loss": least_log_loss(score, target),
         "validation_accuracy": float(((score > 0) == (label == 1)).mean()),
     }
     if np.unique(label).size == 2:
         figures["validation_auc"] = auc(label, score)
     return {name: round(value, 5) for name, value in figures.items()}
+
+
+def least_log_loss(score: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+    """Log loss of log-odds times the best single slope.
+
+    Scores are calibrated afterwards, so a network must not be punished for being too sure.
+    """
+
+    def loss(slope: float) -> float:
+        return float((np.logaddexp(0.0, slope * score) - target * slope * score).mean())
+
+    return min(loss(slope) for slope in np.geomspace(0.02, 5.0, 40))
 
 
 def gather_scores(cases: Sequence[PreparedCase], name: str, judge: _Judge) -> LesionScores:

@@ -12,7 +12,7 @@ from spinehub.dataset import Augmentation, PreparedCase, PreparedStack, SliceBat
 from spinehub.dataset.batches import SliceBatch
 from spinehub.inputs import PreprocessingSpec
 from spinehub.models import LesionSegmenter
-from spinehub.models.lesion_head import region_sums, stages_of
+from spinehub.models.lesion_head import region_sums, regions_of, stages_of
 from spinehub.models.segmenter import mean_over_region
 from spinehub.training.loop import Job
 from spinehub.training.scores import LesionScores, Question, gather_scores, score_figures, validation_stacks
@@ -44,7 +44,8 @@ class _Taught(nn.Module):
         if self.head is None or self.signs is None:
             return logits, None, None
         with torch.autocast(values.device.type, enabled=False):
-            sums = [part.unflatten(0, (lesions, -1)).sum(dim=1) for part in region_sums(stages, inside)]
+            parts = region_sums(stages, regions_of(inside, self.head.regions))
+            sums = [part.unflatten(0, (lesions, -1)).sum(dim=1) for part in parts]
             hidden = self.head.hidden_of(sums)
             return logits, self.head.score(hidden).squeeze(1), self.signs(hidden)
 
@@ -98,7 +99,7 @@ def segmenter_job(
     """Everything the loop needs to fit the U-Net."""
     batches = SliceBatches(
         parts["training"], NAME, seed=seed, size=batch, slices=_SLICES if batch % (2 * _SLICES) == 0 else 1,
-        how=Augmentation(),
+        how=Augmentation(), with_region=model.reads_region,
     )  # fmt: skip
     stacks = validation_stacks(parts["validation"], NAME, seed)
 
@@ -118,7 +119,10 @@ def segmenter_job(
 
     def score_of(network: nn.Module) -> dict[str, float]:
         average: Any = network
-        scored = LesionSegmenter(average.network, model.spec, architecture=model.architecture, head=average.head)
+        scored = LesionSegmenter(
+            average.network, model.spec, architecture=model.architecture, head=average.head,
+            reads_region=model.reads_region,
+        )  # fmt: skip
         return _validate(scored, stacks)
 
     return Job(_Taught(model), batches.batch, losses_of, score_of)
@@ -130,7 +134,7 @@ def _validate(model: LesionSegmenter, stacks: Sequence[Question]) -> dict[str, f
     for stack, _, _ in stacks:
         slices = _largest(stack.lesion_pixels, _VALIDATION_SLICES)
         inside = stack.inside(slices)
-        softmax, _, said = model.run(stack.values(slices), inside)
+        softmax, _, said, _ = model.run(stack.values(slices), inside)
         truth, found = stack.labels(slices) > 0, softmax[:, 1:].sum(axis=1) >= 0.5
         dices.append(2.0 * (truth & found).sum() / max(1, truth.sum() + found.sum()))
         scores.append(model.lesion_vote(softmax, inside, said).score if inside.any() else 0.0)
@@ -152,8 +156,8 @@ def segmenter_scores(model: LesionSegmenter, cases: Sequence[PreparedCase]) -> L
         if slices.size == 0:
             return None
         inside = stack.inside(slices)
-        softmax, activations, said = model.run(stack.values(slices), inside)
-        vote = model.lesion_vote(softmax, inside, said)
+        softmax, activations, said, unshown = model.run(stack.values(slices), inside, unshown=True)
+        vote = model.lesion_vote(softmax, inside, said, unshown)
         return vote.score, vote.lesion_share, mean_over_region(activations, inside)
 
     return gather_scores(cases, NAME, judge)

@@ -52,7 +52,9 @@ def train_radiomics(cases: Sequence[PreparedCase], seed: int) -> tuple[Radiomics
     rows = {regime: [feature_row(case.tables[regime]["features"]) for case in cases] for regime in regimes}
     again = {regime: [_again(case.tables[regime]) for case in cases] for regime in regimes}
     labels, patients = [case.label for case in cases], [case.patient_id for case in cases]
-    fit = fit_radiomics(rows, labels, patients, repeats=again, seed=seed)
+    # The posterior of a simulated lesion says more than its label, which is drawn from it; see PreparedCase.target.
+    targets = [case.label if case.posterior is None else case.posterior for case in cases]
+    fit = fit_radiomics(rows, labels, patients, targets=targets, repeats=again, seed=seed)
     return fit.classifier, {regime: _by_case(cases, scores) for regime, scores in fit.log_odds.items()}
 
 
