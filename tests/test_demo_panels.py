@@ -115,10 +115,10 @@ def test_the_measured_accuracy_of_such_an_agreement_stands_beside_it(monkeypatch
     found = MeasuredAgreement(answered=4, agree=3, cases=47, accuracy=0.553, low=0.425, high=0.681)
     monkeypatch.setattr(results, "measured_agreement", lambda *_: found)
     page = result_panel(outcome(*FOUR))
-    assert "3 of 4 methods that answered found the same class likelier: it was right in 55 % (42 to 68 %) of 47" in page
+    assert "where 3 of 4 methods that answered found the same one, it was right in 55 % (42 to 68 %) of 47" in page
     assert 'data-define="measured_agreement"' in page
     monkeypatch.setattr(results, "measured_agreement", lambda *_: None)
-    assert "Measured" not in result_panel(outcome(*FOUR))
+    assert "sh-measured" not in result_panel(outcome(*FOUR))
 
 
 def test_bars_are_told_by_words_too() -> None:

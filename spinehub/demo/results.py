@@ -73,8 +73,8 @@ def _measured(document: Mapping[str, Any]) -> Markup | None:
     )
     share, low, high = (f"{100 * value:.0f}" for value in (found.accuracy, found.low, found.high))
     text = (
-        f"Measured on simulated cases where {of} that answered found the same class likelier: it was right in "
-        f"{share} % ({low} to {high} %) of {found.cases}. "
+        f"Counted by the class each finds likelier, decided or not: where {of} that answered found the same one, "
+        f"it was right in {share} % ({low} to {high} %) of {found.cases} simulated cases. "
     )
     return element("p", text, what("measured_agreement"), class_="sh-small sh-measured")
 
