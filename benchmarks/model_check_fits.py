@@ -36,8 +36,9 @@ def null_section(options: argparse.Namespace) -> Iterable[str]:
                 route, learned, folder / route, steps=steps, prepared=folder / "prepared", workers=options.workers
             )
     evaluations = evaluate_cohort(
-        judged, folder / "evaluation", models, workers=options.workers, mask_sources=("end_to_end",), attach=False
-    )
+        judged, folder / "evaluation", models, regimes=tuple(options.null_regimes), workers=options.workers,
+        mask_sources=("end_to_end",), attach=False,
+    )  # fmt: skip
     yield f"Learned from {len(learned)} cases ({options.null_steps} steps for a network), judged on as many others."
     yield ""
     yield "| route | regime | AUC, end to end | includes 0.5 |"

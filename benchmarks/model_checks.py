@@ -76,6 +76,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--null-routes", nargs="+", default=["hotspot", "radiomics", "unet"], choices=list(DEFAULT_MODELS)
     )
+    parser.add_argument("--null-regimes", nargs="+", default=list(REGIMES), choices=REGIMES, help="they are judged in")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     return parser.parse_args()
 
