@@ -55,6 +55,18 @@ def evaluation():
 CONFIG = {"_spinehub": {"files": {"model.safetensors": {"sha256": "ab" * 32, "bytes": 123456}}}}
 
 
+def test_input_on_which_a_model_is_no_better_than_a_coin_is_named(evaluation):
+    for regime in REGIMES:
+        evaluation["regimes"][regime]["end_to_end"]["auc"] = {"value": 0.57, "low": 0.51, "high": 0.64}
+    assert "No better than chance" not in render_card(evaluation, CONFIG)
+    evaluation["regimes"]["single"]["end_to_end"]["auc"] = {"value": 0.57, "low": 0.5, "high": 0.64}
+    assert "**No better than chance: one volume.** The interval of the AUC reaches 0.5" in render_card(
+        evaluation, CONFIG
+    )
+    evaluation["regimes"]["single"]["end_to_end"]["n_answered"] = 49
+    assert "No better than chance" not in render_card(evaluation, CONFIG)
+
+
 def test_a_large_fall_in_the_second_world_is_said_first(evaluation):
     def figure(value):
         return {"value": value, "low": value - 0.05, "high": value + 0.05}

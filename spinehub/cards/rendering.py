@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spinehub.cards.chance import chance_sentence
 from spinehub.cards.evaluation_file import (
     ANSWER_FIGURES,
     MASK_FIGURES,
@@ -97,7 +98,7 @@ def render_card(evaluation: Mapping[str, Any], config: Mapping[str, Any], repo_i
         summary=words.summary,
         cohort=_cohort(evaluation),
         results=results_table(evaluation),
-        mask_note=_mask_note(evaluation["regimes"]),
+        mask_note=_mask_note(evaluation["regimes"]) + chance_sentence(evaluation),
         baselines=_baselines(evaluation["baselines"]) + _second_world(evaluation),
         model=repo_id or evaluation["model"],
         stock=_stock(words, repo_id),

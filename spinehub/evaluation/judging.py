@@ -161,7 +161,8 @@ def judge_case(
             growth = grow(image, [click]) if source == "end_to_end" else None
             region = truth if growth is None else growth.mask(growth.suggested_tolerance)
             finding = measure_lesion(image, region, timing, maps, features="radiomics" in models)
-            answers = answer_routes(RouteContext(image, timing, maps, finding, growth), asked.models)
+            context = RouteContext(image, timing, maps, finding, growth)
+            answers = answer_routes(context, asked.models, evaluating=True)
             judgements += _judgements(case, regime, source, region, answers.routes, asked)
     return judgements
 

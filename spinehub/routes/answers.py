@@ -13,7 +13,7 @@ from spinehub.perfusion import Timing
 from spinehub.render.wording import ROUTE_NAMES
 from spinehub.report import ROUTES, Finding, ReportWarning, RouteAnswer, RouteName
 from spinehub.routes.domain import merge_ranges, unusual_acquisition
-from spinehub.routes.held_out import held_out_score
+from spinehub.routes.held_out import held_out_score, no_better_than_chance
 from spinehub.routes.pool import DEFAULT_MODELS, load_model
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Volume
@@ -79,13 +79,18 @@ class _Said:
 
 
 def answer_routes(
-    context: RouteContext, models: Mapping[str, Any] | None = None, before: Callable[[str], None] | None = None
+    context: RouteContext,
+    models: Mapping[str, Any] | None = None,
+    before: Callable[[str], None] | None = None,
+    *,
+    evaluating: bool = False,
 ) -> RouteAnswers:
     """Ask the four routes.
 
     No route gives a probability where nothing is marked, the lesion does not enhance, or the U-Net, asked too, sees no
-    lesion in the marked region: a rule or a regression would judge any tissue. Where the image is unlike the
-    training cases the probabilities stay, but nothing is decided, and the reasons are named.
+    lesion in the marked region: a rule or a regression would judge any tissue. A route that its own evaluation did not
+    find better than a coin on such input gives none either. Where the image is unlike the training cases the
+    probabilities stay, but nothing is decided, and the reasons are named.
 
     Parameters
     ----------
@@ -95,6 +100,8 @@ def answer_routes(
         Route name to a loaded model or its id; None: :data:`DEFAULT_MODELS`.
     before
         Called with the name of each route before its model is asked; what it raises ends the work.
+    evaluating
+        Whether the answers are to be scored: then earlier evaluations silence no route.
 
     Raises
     ------
@@ -115,7 +122,8 @@ def answer_routes(
     for asking, model in loaded.items():
         if before is not None:
             before(asking)
-        asked[asking] = _ASK[asking](context, model)
+        told = _ASK[asking](context, model)
+        asked[asking] = told if evaluating else _unless_at_chance(told, model, context.timing)
     said = _silenced(asked)
     routes = []
     for name in ROUTES:
@@ -148,13 +156,21 @@ def _blocked(context: RouteContext) -> str | None:
     return None
 
 
+def _unless_at_chance(said: _Said, model: Any, timing: Timing) -> _Said:
+    """The same, or no answer where answers to such input were not found better than a coin."""
+    reason = no_better_than_chance(model.evaluation, timing.regime)
+    if reason is None or (said.probabilities is None and said.sees_lesion):
+        return said
+    return _Said(None, "not_available", reason, sees_lesion=said.sees_lesion)
+
+
 def _silenced(said: Mapping[str, _Said]) -> dict[str, _Said]:
     """The same answers, or none where the one route that looks for lesions found none."""
     if all(one.sees_lesion for one in said.values()):
         return dict(said)
     return {
         name: one
-        if one.probabilities is None and not one.sees_lesion
+        if one.probabilities is None
         else replace(one, probabilities=None, decision="not_available", reason=_UNSEEN, unusual=())
         for name, one in said.items()
     }

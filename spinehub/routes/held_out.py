@@ -3,12 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+from spinehub.cards.chance import chance_scores
 from spinehub.series import Regime
 
-__all__ = ["held_out_score"]
+__all__ = ["held_out_score", "no_better_than_chance"]
 
 _MASK_SOURCES = ("end_to_end", "truth_mask")
 """A region grown from one click is what a user does, so its score comes first."""
+_SHOWN = {
+    "dynamic": "a timed series",
+    "pre_post": "one frame before and one after contrast",
+    "single": "a single volume",
+}
 
 
 def held_out_score(evaluation: Mapping[str, Any] | None, regime: Regime) -> dict[str, Any] | None:
@@ -37,3 +43,29 @@ def held_out_score(evaluation: Mapping[str, Any] | None, regime: Regime) -> dict
                 "simulated": bool(evaluation.get("simulated", True)),
             }
     return None
+
+
+def no_better_than_chance(evaluation: Mapping[str, Any] | None, regime: Regime) -> str | None:
+    """Reason not to answer where a model, asked as a user asks it, was not found better than a coin.
+
+    Parameters
+    ----------
+    evaluation
+        Of the model (``evaluation.json``).
+    regime
+        Of the input.
+
+    Returns
+    -------
+    str or None
+        None where it was found better, or too few cases tell (:func:`spinehub.cards.chance.chance_scores`).
+    """
+    scores = chance_scores(evaluation, regime)
+    if scores is None:
+        return None
+    auc, patients = scores["auc"], "simulated patients" if (evaluation or {}).get("simulated", True) else "patients"
+    area = f"AUC {auc['value']:.2f}, {auc['low']:.2f} to {auc['high']:.2f}"
+    return (
+        f"no_better_than_chance: On {_SHOWN[regime]} this method was not found better than a coin ({area}, "
+        f"{scores['n_answered']} {patients}), so it gives no answer."
+    )
