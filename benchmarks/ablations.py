@@ -1,4 +1,4 @@
-"""Paired ablations of the U-Net at a short budget: what each of its modifications and inputs pays.
+"""Paired ablations of the U-Net at a short budget: what each modification and input pays, and whether more would help.
 
     python benchmarks/ablations.py --work runs/ablations [--cases 400] [--test-cases 150] [--steps 640] [--seeds 0]
         [--variant NAME ...]
@@ -60,6 +60,8 @@ class Variant:
         Whether the grown region is one channel more.
     hidden
         Whether poorer inputs are shown in training; if not, only whole timed series are.
+    cases, steps
+        Share of the training cases, and of the steps: whether more of either would help.
     """
 
     channels: str = "maps+frames"
@@ -67,6 +69,8 @@ class Variant:
     head: bool = True
     region: bool = True
     hidden: bool = True
+    cases: float = 1.0
+    steps: float = 1.0
 
 
 DEFAULT = "default"
@@ -80,6 +84,10 @@ VARIANTS = {
     "frames": Variant("frames"),
     "maps + 10 slices": Variant("maps+slices"),
     "nothing hidden": Variant(hidden=False),
+    "a quarter of the cases": Variant(cases=0.25),
+    "half of the cases": Variant(cases=0.5),
+    "half of the steps": Variant(steps=0.5),
+    "twice the steps": Variant(steps=2.0),
 }
 
 
@@ -157,13 +165,15 @@ def _trained(variant: Variant, folder: Path, seed: int, options: argparse.Namesp
     from spinehub.training.segmenter import new_segmenter, segmenter_job
 
     spec = SPECS[variant.channels]
-    plan = TrainingPlan.of("unet", steps=options.steps, seed=seed, batch=options.batch, evaluations=4)
+    steps = round(variant.steps * options.steps)
+    plan = TrainingPlan.of("unet", steps=steps, seed=seed, batch=options.batch, evaluations=4)
     model = new_segmenter(spec, {**variant.architecture, "reads_region": variant.region}, seed)
     if not variant.head:
         model = LesionSegmenter(
             model.network, spec, architecture=model.architecture, head=None, reads_region=variant.region
         )
     parts = parts_of(_linked(variant, "learned", options), SPLIT_SEED)
+    parts["training"] = parts["training"][: round(variant.cases * len(parts["training"]))]
     folder.mkdir(parents=True, exist_ok=True)
     fit(segmenter_job(model, parts, seed=seed, batch=options.batch), plan, folder)
     if model.head is not None:
