@@ -1,20 +1,30 @@
 """Four answers in every situation, with small models that say what they are told to."""
 
-from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from route_models import (
+    EVALUATION,
+    SAGITTAL,
+    SHAPE,
+    SURE,
+    TORN,
+    FakeNetwork,
+    FakeRadiomics,
+    FakeRule,
+    Said,
+    codes,
+    context,
+    models,
+)
 
 from spinehub.errors import ModelError
-from spinehub.features import FeatureRow
 from spinehub.models import WeightsNotInstalledError
-from spinehub.perfusion import HotSpot, Parameter, Timing
-from spinehub.report import ROUTES, Finding, measure
+from spinehub.report import ROUTES
 from spinehub.routes import (
     DEFAULT_MODELS,
     DEFAULT_RANGES,
-    RouteContext,
     acquisition_facts,
     answer_routes,
     held_out_score,
@@ -22,128 +32,7 @@ from spinehub.routes import (
     load_model,
     unusual_acquisition,
 )
-from spinehub.series import Curve, DynamicSeries, Protocol
-from spinehub.volume import Grid, Mask, Volume
-
-SAGITTAL = np.array([[0, 0, 4.5, 0], [-1.2, 0, 0, 90], [0, -1.2, 0, 90], [0, 0, 0, 1.0]])
-SHAPE = (160, 160, 12)
-
-
-def figure(value, low, high) -> dict:
-    return {"value": value, "low": low, "high": high}
-
-
-EVALUATION = {
-    "cohort": {"name": "matched"},
-    "regimes": {
-        "dynamic": {
-            "truth_mask": {"n": 50, "auc": figure(0.9, 0.8, 0.95), "accuracy": figure(0.8, 0.7, 0.9)},
-            "end_to_end": {"n": 50, "auc": figure(0.8, 0.7, 0.9), "accuracy": figure(0.75, 0.6, 0.8)},
-        },
-        "single": {
-            "end_to_end": {"n": 50, "auc": figure(None, None, None)},
-            "truth_mask": {"n": 50, "auc": figure(0.6, 0.5, 0.7)},
-        },
-    },
-}
-
-
-@dataclass
-class Said:
-    probabilities: dict | None
-    decision: str
-    reason: str | None = None
-
-
-SURE = Said({"metastasis": 0.9, "primary_malignant": 0.1}, "metastasis")
-TORN = Said({"metastasis": 0.5, "primary_malignant": 0.5}, "undecided")
-
-
-@dataclass
-class FakeModel:
-    """Stands for any of the four models."""
-
-    says: Said = field(default_factory=lambda: SURE)
-    strange: tuple[str, ...] = ()
-    training: dict = field(default_factory=dict)
-    evaluation: dict | None = None
-    model_id: str = "fake"
-    sha256: str = "abc"
-    calls: list = field(default_factory=list)
-
-    def path(self, early, washout):
-        return (f"early enhancement {early:g} % > 60 %",)
-
-    def contributions(self, row, regime):
-        return (SimpleNamespace(feature="washout__glcm_Contrast", log_odds=-1.5),)
-
-    def unusual(self, *_):
-        return self.strange
-
-
-class FakeRule(FakeModel):
-    def predict(self, early, washout, *, protocol, frame_interval_s):
-        self.calls.append((early, washout, protocol, frame_interval_s))
-        return self.says
-
-
-class FakeRadiomics(FakeModel):
-    def predict(self, row, regime):
-        self.calls.append(regime)
-        return self.says
-
-
-class FakeNetwork(FakeModel):
-    share = 0.8
-    least_lesion_share = 0.1
-
-    def predict(self, image, mask, *, timing, maps):
-        softmax = np.zeros((1, 3, 2, 2), np.float32)
-        softmax[:, 0], softmax[:, 1], softmax[:, 2] = 0.2, 0.6, 0.2
-        stack = SimpleNamespace(to_grid=lambda values, grid: np.full(grid.shape, values.max(), np.float32))
-        return SimpleNamespace(
-            answer=self.says, unusual=self.strange, stack=stack, softmax=softmax, lesion_share=self.share
-        )
-
-
-def models(**changed) -> dict:
-    made = {
-        "hotspot": FakeRule(),
-        "radiomics": FakeRadiomics(),
-        "unet": FakeNetwork(),
-        "inception_resnet": FakeNetwork(),
-    }
-    return made | changed
-
-
-def context(*, enhances=True, regime="dynamic", shape=SHAPE, affine=SAGITTAL) -> RouteContext:
-    grid = Grid(shape, affine)
-    voxels = np.zeros(shape, bool)
-    voxels[10:16, 10:16, 2:4] = True
-    mask = Mask(voxels, grid)
-    times = np.arange(4) * 10.0
-    frames = np.zeros((*shape, 4), np.float32)
-    protocol = Protocol(0.005, 0.002, 15.0, 1.5)
-    image = DynamicSeries(frames, grid, times, protocol=protocol)
-    timing = Timing("dynamic", 5.0, 5.0, 1, 30.0, True)
-    values = np.array([0.0, 10, 60, 80]) if enhances else np.zeros(4)
-    curve = Curve(100 + values, values, values, values, times, mask)
-    parameters = {"early_enhancement": Parameter(70.0, 5.0, "%"), "washout": Parameter(-12.0, 3.0, "%")}
-    spot = HotSpot(mask, 2, curve, 3 if enhances else 0, enhances)
-    if regime != "dynamic":
-        reason = Parameter(None, None, "%", "timing_missing: The frame times are not known.")
-        parameters = {"early_enhancement": reason, "washout": reason}
-        image = image.without_times()
-        timing = Timing("pre_post", None, None, 1, None, True, ("The frame times are not known.",))
-    if regime == "single":
-        image, spot = Volume(frames[..., 3], grid), None
-        timing = Timing("single", None, None, 0, None, None, ("One volume.",))
-    row = FeatureRow(("shape__Sphericity",), (0.5,), {})
-    return RouteContext(image, timing, {}, Finding(mask, measure(mask), curve, spot, parameters, row))
-
-
-def codes(answers) -> list[str]:
-    return [warning.code for warning in answers.warnings]
+from spinehub.series import Protocol
 
 
 def test_a_usual_case_gets_four_answers_with_reasons_to_believe_them():
@@ -268,42 +157,6 @@ def test_where_the_unet_sees_no_lesion_no_route_answers():
     answers = answer_routes(context(), models(unet=doubtful))
     assert all(route.probabilities is None for route in answers.routes)
     assert answers.routes[2].explanation["lesion_share"] == 0.15
-
-
-def at_chance(regime: str, low: float, answered: int, **more) -> dict:
-    scores = {"n": 100, "n_answered": answered, "auc": figure(0.57, low, 0.71), "accuracy": figure(0.55, 0.4, 0.7)}
-    return {"cohort": {"name": "matched"}, "regimes": {regime: {"end_to_end": scores}}, **more}
-
-
-def test_a_route_that_was_no_better_than_a_coin_on_such_input_gives_no_answer():
-    evaluation = at_chance("dynamic", 0.41, 53)
-    silent = FakeRadiomics(evaluation=evaluation)
-    answers = answer_routes(context(), models(radiomics=silent))
-    assert [route.probabilities is None for route in answers.routes] == [False, True, False, False]
-    route = answers.routes[1]
-    assert route.decision == "not_available"
-    assert not route.explanation
-    assert route.held_out["auc"] == 0.57
-    assert route.reason == (
-        "no_better_than_chance: On a timed series this method was not found better than a coin (AUC 0.57, 0.41 to "
-        "0.71, 53 simulated patients), so it gives no answer."
-    )
-    said = answer_routes(context(), models(radiomics=silent), evaluating=True).routes[1]
-    assert said.probabilities is not None, "an evaluation must see what it scores"
-
-
-@pytest.mark.parametrize(
-    ("evaluation", "why"),
-    [
-        (None, "never evaluated"),
-        (at_chance("dynamic", 0.51, 53), "better than a coin"),
-        (at_chance("dynamic", 0.41, 49), "too few to tell"),
-        (at_chance("single", 0.41, 53), "on other input"),
-    ],
-)
-def test_a_route_answers_unless_it_was_shown_to_be_at_chance(evaluation, why):
-    answers = answer_routes(context(), models(radiomics=FakeRadiomics(evaluation=evaluation)))
-    assert answers.routes[1].probabilities is not None, why
 
 
 def test_routes_without_a_model():
