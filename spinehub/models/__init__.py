@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from spinehub.models.classifier import LesionClassifier
     from spinehub.models.domain import Domain, fit_domain
     from spinehub.models.feature_classifier import RadiomicsClassifier
+    from spinehub.models.grad_cam import explain_by_grad_cam
     from spinehub.models.hotspot import HotspotRule
     from spinehub.models.loading import (
         from_pretrained,
@@ -37,6 +38,7 @@ __all__ = [
     "NetworkResult",
     "RadiomicsClassifier",
     "WeightsNotInstalledError",
+    "explain_by_grad_cam",
     "explain_by_occlusion",
     "fit_calibration",
     "fit_domain",
@@ -62,6 +64,7 @@ _HOMES = {
     "NetworkResult": "network",
     "RadiomicsClassifier": "feature_classifier",
     "WeightsNotInstalledError": "sources",
+    "explain_by_grad_cam": "grad_cam",
     "explain_by_occlusion": "occlusion",
     "fit_calibration": "calibration",
     "fit_domain": "domain",

@@ -17,9 +17,9 @@ from spinehub.models.segmenter import LesionSegmenter, SliceReading
 from spinehub.models.zero_gpu import run_network
 from spinehub.perfusion import Timing
 from spinehub.series import DynamicSeries, ParametricMap
-from spinehub.volume import Mask, Volume
+from spinehub.volume import Grid, Mask, Volume
 
-__all__ = ["explain_by_occlusion", "occlusion_map"]
+__all__ = ["explain_by_occlusion", "log_odds_slope", "occlusion_map", "on_image"]
 
 MOST_SLICES = 3
 """Slices that are judged: those with the largest area of the region; more would only cost time."""
@@ -71,14 +71,35 @@ def explain_by_occlusion(
         raise InvalidArgumentError("mask must lie in the crop the network sees to be explained, got one outside it")
     chosen = largest_slices(inside.sum(axis=(1, 2)), MOST_SLICES)
     values, region = stack.values[chosen], inside[chosen]
-    change = _slope(model, stack) * occlusion_map(_score_of(model, region), values, region, progress=progress)
-    covered = np.isfinite(change)
+    change = occlusion_map(_score_of(model, region), values, region, progress=progress)
+    return on_image("occlusion", log_odds_slope(model, stack) * change, chosen, stack, image.grid)
+
+
+def on_image(
+    name: str, values: NDArray[np.float32], chosen: NDArray[np.intp], stack: SliceStack, grid: Grid
+) -> ParametricMap:
+    """Put log-odds of some slices of a stack onto the voxels of an image.
+
+    Parameters
+    ----------
+    name
+        Of the map.
+    values
+        ``(S, H, W)``; NaN where nothing is known.
+    chosen
+        ``(S,)`` which slices of the stack they are.
+    stack
+        What the network saw.
+    grid
+        Of the image.
+    """
+    known = np.isfinite(values)
     whole, weight = (np.zeros(stack.grid.shape, np.float32) for _ in range(2))
-    whole[chosen], weight[chosen] = np.where(covered, change, 0.0), covered
-    total, share = (stack.to_grid(part, image.grid) for part in (whole, weight))
-    shown = np.full(image.grid.shape, np.nan, np.float32)
+    whole[chosen], weight[chosen] = np.where(known, values, 0.0), known
+    total, share = (stack.to_grid(part, grid) for part in (whole, weight))
+    shown = np.full(grid.shape, np.nan, np.float32)
     np.divide(total, share, out=shown, where=share > 0.5)
-    return ParametricMap("occlusion", "log-odds", shown, image.grid)
+    return ParametricMap(name, "log-odds", shown, grid)
 
 
 def occlusion_map(
@@ -166,8 +187,8 @@ def _score_of(model: LesionSegmenter | LesionClassifier, region: NDArray[np.floa
     return vote
 
 
-def _slope(model: LesionSegmenter | LesionClassifier, stack: SliceStack) -> float:
-    """What the calibration multiplies the score by."""
+def log_odds_slope(model: LesionSegmenter | LesionClassifier, stack: SliceStack) -> float:
+    """What the calibration of a model multiplies its score by; 1 without one for the regime."""
     if model.calibration is None or stack.regime not in model.calibration.regimes:
         return 1.0
     return float(model.calibration.regimes[stack.regime].slope)
