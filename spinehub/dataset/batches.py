@@ -17,7 +17,7 @@ from spinehub.series import Regime
 
 __all__ = ["LesionBatch", "LesionBatches", "SliceBatch", "SliceBatches", "prefetch"]
 
-REGIME_SHARES: dict[Regime, float] = {"dynamic": 0.5, "pre_post": 0.3, "single": 0.2}
+REGIME_SHARES: dict[Regime, float] = {"dynamic": 0.6, "pre_post": 0.3, "single": 0.1}
 """How often inputs are hidden: what a case is shown as."""
 
 CROPS: dict[float, float] = {0.5: 0.5, 0.75: 0.3, 1.0: 0.2}

@@ -12,6 +12,7 @@ from spinehub.metrics import auc
 from spinehub.models import LesionClassifier, LesionSegmenter, fit_calibration
 from spinehub.models.activations import ActivationSpace, fit_activations
 from spinehub.models.folds import FOLDS, patient_folds
+from spinehub.routes.answers import LEAST_LESION_SHARE
 from spinehub.series import Regime
 
 __all__ = [
@@ -158,18 +159,39 @@ def calibrate(
         JSON record per regime on the calibration split: cases, AUC, and beside it the AUC of a logistic regression on
         the activations, out of fold (what :meth:`embed` gives, with a plain classifier on top).
     """
-    model.calibration = fit_calibration(calibration.score, calibration.label, calibration.regime)
     model.domain = _domain(training, calibration)
     record: dict[str, object] = {}
+    answered = np.ones(len(calibration.score), dtype=bool)
     if isinstance(model, LesionSegmenter):
         model.least_lesion_share = float(np.clip(np.quantile(calibration.lesion_share, _MISSED), *_LESION_SHARES))
         record["least_lesion_share"] = model.least_lesion_share
+        answered = _answered(calibration, model.least_lesion_share)
+    model.calibration = fit_calibration(
+        calibration.score[answered],
+        calibration.label[answered],
+        [regime for regime, one in zip(calibration.regime, answered, strict=True) if one],
+    )
     for regime in calibration.regimes:
         rows = calibration.of(regime)
         area = auc(calibration.label[rows], calibration.score[rows])
         embedded = embedding_auc(calibration, regime)
         record[regime] = {"cases": int(rows.sum()), "auc": round(area, 4), "embedding_auc": embedded}
     return record
+
+
+def _answered(scores: LesionScores, least: float) -> NDArray[np.bool_]:
+    """Cases in which the U-Net sees enough lesion to be asked: the others are the hard ones, and get no probability.
+
+    Fitted on them too, probabilities came out too near to one half (slope 1.23 in timed series). A regime in which too
+    few of a class would be left keeps all of its cases.
+    """
+    chosen = np.ones(len(scores.score), dtype=bool)
+    for regime in scores.regimes:
+        rows = scores.of(regime)
+        seen = rows & (scores.lesion_share >= max(least, LEAST_LESION_SHARE[regime]))
+        if np.bincount(scores.label[seen], minlength=2).min() >= _LEAST_CASES:
+            chosen &= seen | ~rows
+    return chosen
 
 
 def embedding_auc(scores: LesionScores, regime: Regime) -> float | None:
