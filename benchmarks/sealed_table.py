@@ -2,7 +2,7 @@
 
     python benchmarks/sealed_table.py --work runs/sealed --model unet=runs/unet-dce ... [--stack FILE]
         [--embedding unet=FILE] [--cases 1000] [--every-regime-cases 1000] [--truth-cases 1000] [--other-cases 1000]
-        [--priors 0]
+        [--priors 0] [--attach]
 
 Draws the `matched` cohort, `as-published` and the second world from seeds that nothing else uses, judges every route on
 them and writes ``sealed_table.md`` into `--work`. Cases are rendered when they are judged and never written. What was
@@ -11,7 +11,7 @@ series are judged end to end in every patient, the other regimes in the first `-
 the true mask in the first `--truth-cases`; elsewhere `--other-regimes` end to end alone.
 `--priors N` adds N cases under each of the five kinetic priors (dynamic series, end to end). The fall to the second
 world is added to each ``matched/<route>/evaluation.json``, from which cards are made. Without --model: the weights that
-come with spinehub.
+come with spinehub; `--attach` gives them these scores and writes ``model_cards/``.
 """
 
 import argparse
@@ -25,16 +25,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spinehub.cards import validate_evaluation
+from spinehub.cards import render_folder, validate_evaluation
 from spinehub.cards.second_world import SECOND_WORLD
 from spinehub.cohort.worlds import recipes_of
 from spinehub.evaluation import evaluate_cohort
 from spinehub.evaluation.tables import cell
 from spinehub.metrics import auc
+from spinehub.models import write_evaluation
+from spinehub.routes import DEFAULT_MODELS
 
-SEEDS = {"matched": 90410, "as-published": 90411, "second world": 90412, "priors": 90413}
-"""Never used before; 90210 to 90213 and 90310 to 90313 judged earlier weights, and what was changed since was chosen on
-them."""
+SEEDS = {"matched": 90510, "as-published": 90511, "second world": 90512, "priors": 90513}
+"""Never used before; 90210 to 90213, 90310 to 90313 and 90410 to 90413 judged earlier weights, and what was changed
+since was chosen on them."""
+ROOT = Path(__file__).parents[1]
 PRIORS = ("none", "mild", "medium", "strong", "reversed")
 REGIMES = ("dynamic", "pre_post", "single")
 ANSWERS = ("accuracy", "auc", "efficiency", "calibration_slope", "calibration_intercept", "coverage")
@@ -89,6 +92,8 @@ def main() -> None:
     text = "\n".join(lines) + "\n"
     (options.work / "sealed_table.md").write_text(text, encoding="utf-8")
     print(text)
+    if options.attach:
+        _attach(options.work / "matched")
 
 
 _ABOUT = (
@@ -114,7 +119,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--priors", type=int, default=0, help="patients under each kinetic prior; 0: leave out")
     parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--attach", action="store_true", help="give the scores to the weights that come with spinehub")
     options = parser.parse_args()
+    if options.attach and options.model:
+        parser.error("--attach is for the weights that come with spinehub: leave out --model")
     options.other_cases = options.cases if options.other_cases is None else options.other_cases
     return options
 
@@ -131,7 +139,7 @@ def _judged(
     return evaluate_cohort(
         recipes,
         _folder(options.work, name, prior),
-        dict(word.split("=", 1) for word in options.model),
+        dict(word.split("=", 1) for word in options.model) or None,
         stack=options.stack,
         embeddings=dict(word.split("=", 1) for word in options.embedding),
         workers=options.workers,
@@ -249,6 +257,14 @@ def _priors(options: argparse.Namespace) -> Iterable[str]:
     yield ""
 
 
+def _attach(judged: Path) -> None:
+    """Give the scores of `matched` to the models in ``spinehub/pretrained``, and write their cards."""
+    for route, name in DEFAULT_MODELS.items():
+        folder = ROOT / "spinehub" / "pretrained" / name
+        write_evaluation(folder, json.loads((judged / route / "evaluation.json").read_text(encoding="utf-8")))
+        (ROOT / "model_cards" / f"{name}.md").write_text(render_folder(folder), encoding="utf-8")
+
+
 def _command(options: argparse.Namespace) -> str:
     """The call with the names of files alone, since a path may say who made it."""
     words = [f"--cases {options.cases} --other-cases {options.other_cases}"]
@@ -261,6 +277,7 @@ def _command(options: argparse.Namespace) -> str:
     words += [f"--embedding {word.split('=')[0]}={Path(word.split('=', 1)[1]).name}" for word in options.embedding]
     words += [f"--stack {options.stack.name}"] if options.stack is not None else []
     words += [f"--priors {options.priors}"] if options.priors else []
+    words += ["--attach"] if options.attach else []
     return f"python benchmarks/sealed_table.py --work WORK {' '.join(words)}"
 
 

@@ -1,10 +1,11 @@
-"""Make the weights that come with spinehub, from seeds: simulate, train, evaluate, embed, write the cards.
+"""Make the weights that come with spinehub, from seeds: simulate, train, embed.
 
     python benchmarks/train_default_models.py --work runs/defaults --embed
 
 Training cases are rendered while they are prepared and never written: about 17 MB a case for both networks stay. Every
 step is skipped where its result is there, so an interrupted run goes on. `--embed` replaces what lies in
-``spinehub/pretrained`` and ``model_cards``. The seconds of each step are printed and kept in ``seconds.json``.
+``spinehub/pretrained``; ``sealed_table.py --attach`` then scores it and writes the cards. The seconds of each step are
+printed and kept in ``seconds.json``.
 """
 
 import argparse
@@ -14,16 +15,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from spinehub.cards import render_folder
-from spinehub.cohort import generate_cohort
 from spinehub.dataset import PreparationPlan, prepare_cohort
-from spinehub.evaluation import evaluate_cohort
 from spinehub.inputs import PreprocessingSpec
 from spinehub.models import from_pretrained
 from spinehub.models.classifier import CROP
 from spinehub.models.loading import save_embedded
 from spinehub.simulate import CaseRecipe, cohort_recipes
-from spinehub.training import train_route, train_stack
+from spinehub.training import train_route
 from spinehub.training.plan import Route
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +31,7 @@ NAMES: dict[Route, str] = {
     "unet": "unet-dce",
     "inception_resnet": "inception-resnet-v2-dce",
 }
-TRAINING_SEED, EVALUATION_SEED = 1, 9001
+TRAINING_SEED = 1
 
 
 def main() -> None:
@@ -41,8 +39,6 @@ def main() -> None:
     work: Path = options.work
     routes: list[Route] = options.routes
     models = {route: work / NAMES[route] for route in routes}
-    with _timed(work, "simulate"):
-        generate_cohort(work / "test", options.evaluation_cases, EVALUATION_SEED, workers=options.workers)
     with _timed(work, "prepare"):
         specs: dict[str, PreprocessingSpec] = {"unet": PreprocessingSpec(), "inception_resnet": CROP}
         plan = PreparationPlan({route: specs[route] for route in routes if route in specs}, tabular=True)
@@ -51,26 +47,18 @@ def main() -> None:
     for route in routes:
         with _timed(work, f"train {route}"):
             _train(route, recipes, work, options)
-    stack = None
-    if len(routes) > 1 and options.cases >= 200:
-        stack = train_stack(models, work / "stacked")
-    with _timed(work, "evaluate"):
-        given = {route: str(folder) for route, folder in models.items()}
-        evaluate_cohort(work / "test", work / "evaluation", given, stack=stack, workers=options.workers)
-    print((work / "evaluation" / "summary.md").read_text(encoding="utf-8"))
     if options.embed:
         _embed(routes, models)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Train, evaluate and embed the default models.")
+    parser = argparse.ArgumentParser(description="Train and embed the default models.")
     parser.add_argument("--work", type=Path, required=True, help="folder for cohorts, prepared cases and models")
-    parser.add_argument("--minutes", type=float, default=15.0, help="budget of each network's fit")
-    parser.add_argument("--cases", type=int, default=500, help="cases to train on")
-    parser.add_argument("--evaluation-cases", type=int, default=100, help="cases to score on, of another seed")
+    parser.add_argument("--minutes", type=float, default=22.0, help="budget of each network's fit")
+    parser.add_argument("--cases", type=int, default=2200, help="cases to train on")
     parser.add_argument("--routes", nargs="+", choices=list(NAMES), default=list(NAMES))
     parser.add_argument("--workers", type=int, default=2, help="processes")
-    parser.add_argument("--embed", action="store_true", help="replace spinehub/pretrained and model_cards")
+    parser.add_argument("--embed", action="store_true", help="replace spinehub/pretrained")
     return parser.parse_args()
 
 
@@ -88,8 +76,7 @@ def _train(route: Route, recipes: Sequence[CaseRecipe], work: Path, options: arg
 
 def _embed(routes: list[Route], models: dict[Route, Path]) -> None:
     for route in routes:
-        folder = save_embedded(from_pretrained(models[route]), ROOT / "spinehub" / "pretrained" / NAMES[route])
-        (ROOT / "model_cards" / f"{NAMES[route]}.md").write_text(render_folder(folder), encoding="utf-8")
+        save_embedded(from_pretrained(models[route]), ROOT / "spinehub" / "pretrained" / NAMES[route])
         print(f"embedded {NAMES[route]}")
 
 

