@@ -73,9 +73,7 @@ def _options() -> argparse.Namespace:
         "--null-cases", type=int, default=0, help="cases the null training learns from; as many test it"
     )
     parser.add_argument("--null-steps", type=int, default=300, help="steps of each network's null training")
-    parser.add_argument(
-        "--null-routes", nargs="+", default=["hotspot", "radiomics", "unet"], choices=list(DEFAULT_MODELS)
-    )
+    parser.add_argument("--null-routes", nargs="+", default=list(DEFAULT_MODELS), choices=list(DEFAULT_MODELS))
     parser.add_argument("--null-regimes", nargs="+", default=list(REGIMES), choices=REGIMES, help="they are judged in")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     return parser.parse_args()
