@@ -54,8 +54,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train and embed the default models.")
     parser.add_argument("--work", type=Path, required=True, help="folder for cohorts, prepared cases and models")
-    parser.add_argument("--minutes", type=float, default=22.0, help="budget of each network's fit")
-    parser.add_argument("--cases", type=int, default=2200, help="cases to train on")
+    parser.add_argument("--minutes", type=float, default=28.0, help="budget of each network's fit")
+    parser.add_argument("--cases", type=int, default=1500, help="cases to train on")
     parser.add_argument("--routes", nargs="+", choices=list(NAMES), default=list(NAMES))
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--embed", action="store_true", help="replace spinehub/pretrained")
