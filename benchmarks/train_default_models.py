@@ -4,14 +4,14 @@
 
 Training cases are rendered while they are prepared and never written: about 17 MB a case for both networks stay. Every
 step is skipped where its result is there, so an interrupted run goes on. `--embed` replaces what lies in
-``spinehub/pretrained``; ``sealed_table.py --attach`` then scores it and writes the cards. The seconds of each step are
-printed and kept in ``seconds.json``.
+``spinehub/pretrained`` and fits the rows beside the routes (``stacked/``); ``sealed_table.py --attach`` then scores all
+and writes the cards. The seconds of each step are printed and kept in ``seconds.json``.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from spinehub.models import from_pretrained
 from spinehub.models.classifier import CROP
 from spinehub.models.loading import save_embedded
 from spinehub.simulate import CaseRecipe, cohort_recipes
-from spinehub.training import train_route
+from spinehub.training import train_embedding, train_route, train_stack
 from spinehub.training.plan import Route
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +49,8 @@ def main() -> None:
             _train(route, recipes, work, options)
     if options.embed:
         _embed(routes, models)
+        if len(routes) == len(NAMES):
+            _beside(models, work)
 
 
 def _options() -> argparse.Namespace:
@@ -74,10 +76,19 @@ def _train(route: Route, recipes: Sequence[CaseRecipe], work: Path, options: arg
     )
 
 
-def _embed(routes: list[Route], models: dict[Route, Path]) -> None:
+def _embed(routes: Sequence[Route], models: Mapping[Route, Path]) -> None:
     for route in routes:
         save_embedded(from_pretrained(models[route]), ROOT / "spinehub" / "pretrained" / NAMES[route])
         print(f"embedded {NAMES[route]}")
+
+
+def _beside(models: Mapping[Route, Path], work: Path) -> None:
+    """Fit the rows that stand beside the routes in the sealed table, on what the trainings held out."""
+    train_stack(models, work / "stacked")
+    networks: tuple[Route, ...] = ("unet", "inception_resnet")
+    for route in networks:
+        folder, record = ROOT / "spinehub" / "pretrained" / NAMES[route], models[route] / "training"
+        train_embedding(route, folder, work / "stacked", prepared=work / "prepared", record=record)
 
 
 @contextmanager

@@ -109,11 +109,15 @@ def test_it_is_fitted_on_what_the_training_held_out(tmp_path: Path) -> None:
     prepare_cohort(cases, PreparationPlan({"unet": spec}), tmp_path / "prepared", workers=1)
     names = [case.case_id for case in cases]
     split = {"training": ["never looked at"], "validation": names[:4], "calibration": names[4:]}
-    with pytest.raises(InvalidArgumentError, match="must hold training/split"):
+    with pytest.raises(InvalidArgumentError, match=r"record of unet must hold split\.json"):
         train_embedding("unet", folder, tmp_path / "stacked", prepared=tmp_path / "prepared")
     (folder / "training").mkdir()
     (folder / "training" / "split.json").write_text(json.dumps(split))
     path = train_embedding("unet", folder, tmp_path / "stacked", prepared=tmp_path / "prepared")
+    moved = tmp_path / "elsewhere"
+    (folder / "training").rename(moved)
+    again = train_embedding("unet", folder, tmp_path / "again", prepared=tmp_path / "prepared", record=moved)
+    assert again.read_bytes() == path.read_bytes()
     assert path.name == "embedding-unet.safetensors"
     fitted = EmbeddingModel.load(path)
     assert fitted.network_sha256 == from_pretrained(folder).sha256

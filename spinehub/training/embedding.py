@@ -22,6 +22,7 @@ def train_embedding(
     output: str | Path,
     *,
     prepared: str | Path | None = None,
+    record: str | Path | None = None,
     seed: int = 0,
 ) -> Path:
     """Fit the row ``embed()`` + logistic regression of one network and write its file.
@@ -33,11 +34,14 @@ def train_embedding(
     route
         ``"unet"`` or ``"inception_resnet"``.
     model_folder
-        Folder of the trained network, with its record.
+        Folder of the trained network.
     output
         Folder for the file: that of the stacked model, as a rule.
     prepared
         Where its training kept the prepared cases; None: inside its record.
+    record
+        Record of its training; None: ``training/`` in `model_folder`. A network in half precision is another one than
+        that it was made from, and keeps no record.
     seed
         Of the folds.
 
@@ -54,15 +58,15 @@ def train_embedding(
     from spinehub.training.classifier import classifier_scores
     from spinehub.training.segmenter import segmenter_scores
 
-    record = Path(model_folder) / "training"
-    if not (record / "split.json").is_file():
+    kept = Path(model_folder) / "training" if record is None else Path(record)
+    if not (kept / "split.json").is_file():
         raise InvalidArgumentError(
-            f"{Path(model_folder).name} must hold training/split.json, which says what the network was not fitted on; "
-            "train it again with 'spinehub train'"
+            f"the record of {Path(model_folder).name} must hold split.json, which says what the network was not fitted "
+            "on; train it again with 'spinehub train'"
         )
-    split = json.loads((record / "split.json").read_text(encoding="utf-8"))
+    split = json.loads((kept / "split.json").read_text(encoding="utf-8"))
     network = load_model(route, str(model_folder))
-    cases = read_prepared(prepared or record / "prepared", [name for part in _PARTS for name in split[part]])
+    cases = read_prepared(prepared or kept / "prepared", [name for part in _PARTS for name in split[part]])
     scores = (segmenter_scores if isinstance(network, LesionSegmenter) else classifier_scores)(network, cases)
     model: EmbeddingModel = fit_embedding(
         scores.activations,
