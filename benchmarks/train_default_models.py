@@ -22,7 +22,7 @@ from spinehub.models.classifier import CROP
 from spinehub.models.loading import save_embedded
 from spinehub.simulate import CaseRecipe, cohort_recipes
 from spinehub.training import train_embedding, train_route, train_stack
-from spinehub.training.plan import Route
+from spinehub.training.plan import Route, TrainingPlan
 
 ROOT = Path(__file__).parents[1]
 NAMES: dict[Route, str] = {
@@ -32,6 +32,8 @@ NAMES: dict[Route, str] = {
     "inception_resnet": "inception-resnet-v2-dce",
 }
 TRAINING_SEED = 1
+_SECOND_RATE = 1e-3
+"""Learning rate of the U-Net's second fit, which goes on from the first: half of that one's."""
 
 
 def main() -> None:
@@ -56,7 +58,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train and embed the default models.")
     parser.add_argument("--work", type=Path, required=True, help="folder for cohorts, prepared cases and models")
-    parser.add_argument("--minutes", type=float, default=28.0, help="budget of each network's fit")
+    parser.add_argument("--minutes", type=float, default=30.0, help="budget of each network's fit")
+    parser.add_argument("--more-minutes", type=float, default=30.0, help="budget of the U-Net's second fit")
     parser.add_argument("--cases", type=int, default=1500, help="cases to train on")
     parser.add_argument("--routes", nargs="+", choices=list(NAMES), default=list(NAMES))
     parser.add_argument("--workers", type=int, default=2, help="processes")
@@ -69,11 +72,17 @@ def _train(route: Route, recipes: Sequence[CaseRecipe], work: Path, options: arg
     finished = folder / "training" / "held_out.json"
     if finished.is_file() and (folder / "config.json").is_file():
         return
-    minutes = options.minutes if route in ("unet", "inception_resnet") else None
-    teacher = work / NAMES["unet"] if route == "inception_resnet" and "unet" in options.routes else None
-    train_route(
-        route, recipes, folder, minutes=minutes, prepared=work / "prepared", workers=options.workers, teacher=teacher
-    )
+    prepared, workers = work / "prepared", options.workers
+    first = work / f"{NAMES['unet']}-first"
+    if route == "unet":
+        if not (first / "config.json").is_file():
+            train_route(route, recipes, first, minutes=options.minutes, prepared=prepared, workers=workers)
+        plan = TrainingPlan.of(route, minutes=options.more_minutes, learning_rate=_SECOND_RATE)
+        train_route(route, recipes, folder, prepared=prepared, workers=workers, plan=plan, start=first)
+        return
+    minutes = options.minutes if route == "inception_resnet" else None
+    teacher = first if route == "inception_resnet" and (first / "config.json").is_file() else None
+    train_route(route, recipes, folder, minutes=minutes, prepared=prepared, workers=workers, teacher=teacher)
 
 
 def _embed(routes: Sequence[Route], models: Mapping[Route, Path]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinehub.dataset import PreparedCase, PreparedStack
+from spinehub.dataset.batches import REGIME_SHARES
 from spinehub.metrics import auc
 from spinehub.models import LesionClassifier, LesionSegmenter, fit_calibration
 from spinehub.models.activations import ActivationSpace, fit_activations
@@ -84,13 +85,19 @@ class LesionScores:
 
 
 def validation_stacks(cases: Sequence[PreparedCase], name: str, seed: int) -> list[Question]:
-    """One regime per case with what is asked about it, the same ones throughout a training."""
+    """One regime per case with what is asked about it, the same ones throughout a training.
+
+    Regimes are drawn as often as training shows them: with each as often, the outline of single volumes, which is
+    hardly learned, chose among the weights.
+    """
     rng = np.random.default_rng(seed)
     chosen = []
     for case in cases:
-        stacks = list(case.stacks(name).values())
+        stacks = case.stacks(name)
         if stacks:
-            chosen.append((stacks[int(rng.integers(len(stacks)))], case.label, case.target))
+            shares = np.array([REGIME_SHARES[regime] for regime in stacks])
+            drawn = list(stacks)[int(rng.choice(len(stacks), p=shares / shares.sum()))]
+            chosen.append((stacks[drawn], case.label, case.target))
     return chosen
 
 
