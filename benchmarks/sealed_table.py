@@ -1,17 +1,17 @@
 """The table of the source on sealed simulated patients: every route, per regime, beside published figures and floors.
 
-    python benchmarks/sealed_table.py --work runs/sealed --model unet=runs/unet-dce ... [--stack FILE]
-        [--embedding unet=FILE] [--cases 1000] [--every-regime-cases 1000] [--truth-cases 1000] [--other-cases 1000]
-        [--priors 0] [--attach]
+    python benchmarks/sealed_table.py --work runs/sealed [--model unet=runs/unet-dce ...] [--beside 0] [--cases 1000]
+        [--every-regime-cases 1000] [--truth-cases 1000] [--other-cases 1000] [--priors 0] [--attach]
 
 Draws the `matched` cohort, `as-published` and the second world from seeds that nothing else uses, judges every route on
 them and writes ``sealed_table.md`` into `--work`. Cases are rendered when they are judged and never written. What was
 judged is kept, so an interrupted run goes on; the same call with more cases adds to a smaller one. On `matched` timed
 series are judged end to end in every patient, the other regimes in the first `--every-regime-cases` of them, and with
 the true mask in the first `--truth-cases`; elsewhere `--other-regimes` end to end alone.
-`--priors N` adds N cases under each of the five kinetic priors (dynamic series, end to end). The fall to the second
-world is added to each ``matched/<route>/evaluation.json``, from which cards are made. Without --model: the weights that
-come with spinehub; `--attach` gives them these scores and writes ``model_cards/``.
+`--priors N` adds N cases under each of the five kinetic priors (dynamic series, end to end); `--beside N` the stacked
+row and those of `embed()` + logistic regression, fitted on N patients of yet another seed. The fall to the second world
+is added to each ``matched/<route>/evaluation.json``, from which cards are made. Without --model: the weights that come
+with spinehub; `--attach` gives them these scores and writes ``model_cards/``.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sealed_beside import rows_beside
 
 from spinehub.cards import render_folder, validate_evaluation
 from spinehub.cards.second_world import SECOND_WORLD
@@ -69,6 +70,11 @@ def main() -> None:
     options = _options()
     begun = time.monotonic()
     lines = ["# Sealed cohorts", "", _ABOUT, ""]
+    options.stack, options.embeddings = None, {}
+    if options.beside:
+        options.stack, options.embeddings = rows_beside(
+            options.work / "beside", options.beside, _models(options) or DEFAULT_MODELS, options.workers
+        )
     matched = _judged("matched", options, ("end_to_end", "truth_mask"), REGIMES)
     lines += [
         f"## matched, {options.cases} simulated patients",
@@ -108,8 +114,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Evaluate every route on sealed cohorts and write one table.")
     parser.add_argument("--work", type=Path, required=True, help="folder for what is judged and for the table")
     parser.add_argument("--model", action="append", default=[], metavar="ROUTE=ID", help="name, folder or Hub id")
-    parser.add_argument("--embedding", action="append", default=[], metavar="ROUTE=FILE", help="row beside a network")
-    parser.add_argument("--stack", type=Path, metavar="FILE", help="stacked.json")
+    parser.add_argument("--beside", type=int, default=0, help="patients to fit the rows beside the routes on; 0: none")
     parser.add_argument("--cases", type=int, default=1000, help="patients of the matched cohort")
     parser.add_argument("--every-regime-cases", type=int, help="of the matched cohort; all by default")
     parser.add_argument("--truth-cases", type=int, help="of the matched cohort, with the true mask too; all by default")
@@ -139,15 +144,19 @@ def _judged(
     return evaluate_cohort(
         recipes,
         _folder(options.work, name, prior),
-        dict(word.split("=", 1) for word in options.model) or None,
+        _models(options),
         stack=options.stack,
-        embeddings=dict(word.split("=", 1) for word in options.embedding),
+        embeddings=options.embeddings,
         workers=options.workers,
         attach=False,
         truth_mask_cases=options.truth_cases,
         every_regime_cases=options.every_regime_cases if name == "matched" else None,
         **asked,
     )
+
+
+def _models(options: argparse.Namespace) -> dict[str, str] | None:
+    return dict(word.split("=", 1) for word in options.model) or None
 
 
 def _folder(work: Path, name: str, prior: str = "medium") -> Path:
@@ -274,8 +283,7 @@ def _command(options: argparse.Namespace) -> str:
     if options.other_regimes != list(REGIMES):
         words += [f"--other-regimes {' '.join(options.other_regimes)}"]
     words += [f"--model {word.split('=')[0]}={Path(word.split('=', 1)[1]).name}" for word in options.model]
-    words += [f"--embedding {word.split('=')[0]}={Path(word.split('=', 1)[1]).name}" for word in options.embedding]
-    words += [f"--stack {options.stack.name}"] if options.stack is not None else []
+    words += [f"--beside {options.beside}"] if options.beside else []
     words += [f"--priors {options.priors}"] if options.priors else []
     words += ["--attach"] if options.attach else []
     return f"python benchmarks/sealed_table.py --work WORK {' '.join(words)}"

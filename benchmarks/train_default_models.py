@@ -4,8 +4,8 @@
 
 Training cases are rendered while they are prepared and never written: about 17 MB a case for both networks stay. Every
 step is skipped where its result is there, so an interrupted run goes on. `--embed` replaces what lies in
-``spinehub/pretrained`` and fits the rows beside the routes (``stacked/``); ``sealed_table.py --attach`` then scores all
-and writes the cards. The seconds of each step are printed and kept in ``seconds.json``.
+``spinehub/pretrained``; ``sealed_table.py --attach`` then scores it and writes the cards. The seconds of each step are
+printed and kept in ``seconds.json``.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from spinehub.models import from_pretrained
 from spinehub.models.classifier import CROP
 from spinehub.models.loading import save_embedded
 from spinehub.simulate import CaseRecipe, cohort_recipes
-from spinehub.training import train_embedding, train_route, train_stack
+from spinehub.training import train_route
 from spinehub.training.plan import Route, TrainingPlan
 
 ROOT = Path(__file__).parents[1]
@@ -51,8 +51,6 @@ def main() -> None:
             _train(route, recipes, work, options)
     if options.embed:
         _embed(routes, models)
-        if len(routes) == len(NAMES):
-            _beside(models, work)
 
 
 def _options() -> argparse.Namespace:
@@ -89,15 +87,6 @@ def _embed(routes: Sequence[Route], models: Mapping[Route, Path]) -> None:
     for route in routes:
         save_embedded(from_pretrained(models[route]), ROOT / "spinehub" / "pretrained" / NAMES[route])
         print(f"embedded {NAMES[route]}")
-
-
-def _beside(models: Mapping[Route, Path], work: Path) -> None:
-    """Fit the rows that stand beside the routes in the sealed table, on what the trainings held out."""
-    train_stack(models, work / "stacked")
-    networks: tuple[Route, ...] = ("unet", "inception_resnet")
-    for route in networks:
-        folder, record = ROOT / "spinehub" / "pretrained" / NAMES[route], models[route] / "training"
-        train_embedding(route, folder, work / "stacked", prepared=work / "prepared", record=record)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What a training writes down about itself: before it starts, and in the model it ends with."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -16,7 +16,7 @@ from spinehub.training.environment import data_fingerprint, environment
 from spinehub.training.plan import TrainingPlan
 from spinehub.training.review import CohortReview
 
-__all__ = ["facts_of", "parts_of", "start_record"]
+__all__ = ["facts_of", "origin_facts", "parts_of", "start_record"]
 
 _ORIGIN = ("version", "seed", "cohort", "kinetics")
 
@@ -74,23 +74,25 @@ def parts_of(cases: Sequence[PreparedCase], seed: int) -> dict[str, list[Prepare
 
 def facts_of(cases: Sequence[PreparedCase], plan: TrainingPlan, begun: Any = None) -> dict[str, Any]:
     """What anyone must know about where a model comes from; seeds and simulated cases of what it started from count."""
-    recipes = [case.facts["recipe"] for case in cases if case.facts["recipe"] is not None]
-    before: dict[str, Any] = {} if begun is None else begun.training
-    old = before.get("simulated") or {}
-    origin = {name: sorted({*old.get(name, []), *(recipe[name] for recipe in recipes)}) for name in _ORIGIN}
-    simulated = len(recipes) + int(before.get("simulated_cases", 0))
     told = plan.to_dict()
     if plan.teacher is not None:  # a path may hold a person's name: only its last part is told
         told["teacher"] = Path(plan.teacher).name
     facts = {
         "spinehub": __version__,
         "plan": told,
-        "cases": len(cases),
-        "simulated_cases": simulated,
-        "simulated": origin if simulated else None,
+        **origin_facts(cases, {} if begun is None else begun.training),
         "acquisition": acquisition_ranges(cases),
         "environment": environment(),
     }
     if begun is not None:
         facts["started_from"] = {"model": begun.model_id, "sha256": begun.sha256}
     return facts
+
+
+def origin_facts(cases: Sequence[PreparedCase], before: Mapping[str, Any]) -> dict[str, Any]:
+    """How many cases were learned from and what simulated them; `before`: facts of the model that was begun with."""
+    recipes = [case.facts["recipe"] for case in cases if case.facts["recipe"] is not None]
+    old = before.get("simulated") or {}
+    origin = {name: sorted({*old.get(name, []), *(recipe[name] for recipe in recipes)}) for name in _ORIGIN}
+    simulated = len(recipes) + int(before.get("simulated_cases", 0))
+    return {"cases": len(cases), "simulated_cases": simulated, "simulated": origin if simulated else None}
