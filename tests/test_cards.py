@@ -67,6 +67,14 @@ def test_input_on_which_a_model_is_no_better_than_a_coin_is_named(evaluation):
     assert "No better than chance" not in render_card(evaluation, CONFIG)
 
 
+def test_input_on_which_outlines_are_worse_than_none_is_named(evaluation):
+    scores = evaluation["regimes"]["single"]["end_to_end"]
+    scores["gap_closed"] = {"value": -0.1, "low": -0.3, "high": 0.01}
+    assert "Outlines worse than none" not in render_card(evaluation, CONFIG)
+    scores["gap_closed"] = {"value": -0.4, "low": -0.6, "high": -0.2}
+    assert "**Outlines worse than none: one volume.** An empty mask is closer" in render_card(evaluation, CONFIG)
+
+
 def test_a_large_fall_in_the_second_world_is_said_first(evaluation):
     def figure(value):
         return {"value": value, "low": value - 0.05, "high": value + 0.05}

@@ -1,7 +1,8 @@
-"""A model gives no answer to input on which its own evaluation found it no better than a coin."""
+"""No answer where a model's evaluation found it no better than a coin, or the U-Net's outlines worse than none."""
 
 import pytest
 from route_models import (
+    FakeNetwork,
     FakeRadiomics,
     context,
     figure,
@@ -45,3 +46,40 @@ def test_a_route_that_was_no_better_than_a_coin_on_such_input_gives_no_answer():
 def test_a_route_answers_unless_it_was_shown_to_be_at_chance(evaluation, why):
     answers = answer_routes(context(), models(radiomics=FakeRadiomics(evaluation=evaluation)))
     assert answers.routes[1].probabilities is not None, why
+
+
+def outlines(high: float, answered: int = 60) -> dict:
+    scores = {
+        "n": 100,
+        "n_answered": answered,
+        "auc": figure(0.67, 0.57, 0.76),
+        "gap_closed": figure(-0.43, -0.65, high),
+    }
+    return {"cohort": {"name": "matched"}, "regimes": {"dynamic": {"end_to_end": scores}}}
+
+
+def test_no_route_answers_where_the_outlines_of_the_unet_were_worse_than_none():
+    asked = models(
+        unet=FakeNetwork(evaluation=outlines(-0.25)), radiomics=FakeRadiomics(evaluation=at_chance("dynamic", 0.4, 53))
+    )
+    answers = answer_routes(context(), asked)
+    assert [route.probabilities for route in answers.routes] == [None] * 4
+    rule, radiomics, unet, _ = (route.reason for route in answers.routes)
+    assert rule == unet
+    assert unet == (
+        "no_trusted_outline: On a timed series the U-Net's outlines were found worse than an empty mask (share of the "
+        "gap in pixel accuracy closed -0.43, -0.65 to -0.25, 60 simulated patients), so nothing tells lesion from "
+        "other tissue there and no method may judge it."
+    )
+    assert radiomics.startswith("no_better_than_chance"), "a route without an answer keeps its own reason"
+    scored = answer_routes(context(), asked, evaluating=True)
+    assert all(route.probabilities is not None for route in scored.routes), "an evaluation must see what it scores"
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "why"),
+    [(outlines(0.01), "may be better than none"), (outlines(-0.25, answered=49), "too few to tell"), (None, "unknown")],
+)
+def test_outlines_are_trusted_unless_they_were_shown_to_be_worse_than_none(evaluation, why):
+    answers = answer_routes(context(), models(unet=FakeNetwork(evaluation=evaluation)))
+    assert all(route.probabilities is not None for route in answers.routes), why

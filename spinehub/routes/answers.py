@@ -13,7 +13,7 @@ from spinehub.perfusion import Timing
 from spinehub.render.wording import ROUTE_NAMES
 from spinehub.report import ROUTES, Finding, ReportWarning, RouteAnswer, RouteName
 from spinehub.routes.domain import merge_ranges, unusual_acquisition
-from spinehub.routes.held_out import held_out_score, no_better_than_chance
+from spinehub.routes.held_out import held_out_score, no_better_than_chance, no_trusted_outline
 from spinehub.routes.pool import DEFAULT_MODELS, load_model
 from spinehub.series import DynamicSeries, ParametricMap
 from spinehub.volume import Volume
@@ -89,7 +89,8 @@ def answer_routes(
 
     No route gives a probability where nothing is marked, the lesion does not enhance, or the U-Net, asked too, sees no
     lesion in the marked region: a rule or a regression would judge any tissue. A route that its own evaluation did not
-    find better than a coin on such input gives none either. Where the image is unlike the training cases the
+    find better than a coin on such input gives none either, and none does where the evaluation of the U-Net, asked too,
+    found its outlines no better than an empty mask. Where the image is unlike the training cases the
     probabilities stay, but nothing is decided, and the reasons are named.
 
     Parameters
@@ -124,7 +125,10 @@ def answer_routes(
             before(asking)
         told = _ASK[asking](context, model)
         asked[asking] = told if evaluating else _unless_at_chance(told, model, context.timing)
-    said = _silenced(asked)
+    said = asked if all(one.sees_lesion for one in asked.values()) else _silenced(asked, _UNSEEN)
+    if "unet" in loaded and not evaluating:
+        untrusted = no_trusted_outline(loaded["unet"].evaluation, context.timing.regime)
+        said = said if untrusted is None else _silenced(said, untrusted)
     routes = []
     for name in ROUTES:
         if name in said:
@@ -164,14 +168,12 @@ def _unless_at_chance(said: _Said, model: Any, timing: Timing) -> _Said:
     return _Said(None, "not_available", reason, sees_lesion=said.sees_lesion)
 
 
-def _silenced(said: Mapping[str, _Said]) -> dict[str, _Said]:
-    """The same answers, or none where the one route that looks for lesions found none."""
-    if all(one.sees_lesion for one in said.values()):
-        return dict(said)
+def _silenced(said: Mapping[str, _Said], reason: str) -> dict[str, _Said]:
+    """No answers; a route without one keeps its own reason."""
     return {
         name: one
         if one.probabilities is None
-        else replace(one, probabilities=None, decision="not_available", reason=_UNSEEN, unusual=())
+        else replace(one, probabilities=None, decision="not_available", reason=reason, unusual=())
         for name, one in said.items()
     }
 
