@@ -76,6 +76,13 @@ def test_no_route_answers_where_the_outlines_of_the_unet_were_worse_than_none():
     assert all(route.probabilities is not None for route in scored.routes), "an evaluation must see what it scores"
 
 
+def test_no_other_region_is_asked_for_where_none_would_help():
+    blind = FakeNetwork(evaluation=outlines(-0.25))
+    blind.share = 0.05
+    for route in answer_routes(context(), models(unet=blind)).routes:
+        assert route.reason.startswith("no_trusted_outline")
+
+
 @pytest.mark.parametrize(
     ("evaluation", "why"),
     [(outlines(0.01), "may be better than none"), (outlines(-0.25, answered=49), "too few to tell"), (None, "unknown")],

@@ -125,10 +125,12 @@ def answer_routes(
             before(asking)
         told = _ASK[asking](context, model)
         asked[asking] = told if evaluating else _unless_at_chance(told, model, context.timing)
-    said = asked if all(one.sees_lesion for one in asked.values()) else _silenced(asked, _UNSEEN)
-    if "unet" in loaded and not evaluating:
-        untrusted = no_trusted_outline(loaded["unet"].evaluation, context.timing.regime)
-        said = said if untrusted is None else _silenced(said, untrusted)
+    outlining = None if evaluating or "unet" not in loaded else loaded["unet"].evaluation
+    # First: another region would not help where no outline is trusted.
+    silent = no_trusted_outline(outlining, context.timing.regime)
+    if silent is None and not all(one.sees_lesion for one in asked.values()):
+        silent = _UNSEEN
+    said = asked if silent is None else _silenced(asked, silent)
     routes = []
     for name in ROUTES:
         if name in said:
