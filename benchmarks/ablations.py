@@ -94,7 +94,8 @@ VARIANTS = {
 def main() -> None:
     options = _options()
     names = [DEFAULT, *(name for name in options.variant or VARIANTS if name != DEFAULT)]
-    plan = PreparationPlan({_part(channels): spec for channels, spec in SPECS.items()}, seed=SPLIT_SEED)
+    needed = {VARIANTS[name].channels for name in names}
+    plan = PreparationPlan({_part(channels): SPECS[channels] for channels in sorted(needed)}, seed=SPLIT_SEED)
     recipes = tuple(cohort_recipes(options.cases, TRAINING_SEED)), tuple(cohort_recipes(options.test_cases, TEST_SEED))
     for part, members in zip(("learned", "judged"), recipes, strict=True):
         prepare_cohort(members, plan, options.work / "prepared" / part, workers=options.workers)

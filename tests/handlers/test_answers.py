@@ -19,7 +19,8 @@ from spinehub.demo.shown import DOWNLOADS
 from spinehub.demo.view import KEEP, View
 from spinehub.io import read_mask
 from spinehub.pipeline import analyse
-from spinehub.report import ReaderNotes
+from spinehub.report import ReaderNotes, strict_json
+from spinehub.routes import DEFAULT_MODELS, held_out_score, load_model
 from spinehub.volume import Mask
 
 
@@ -186,3 +187,11 @@ def test_the_bundled_example_is_what_this_version_would_compute() -> None:
         assert parameter == document["parameters"][name]
     answered = any(route["probabilities"] is not None for route in document["routes"])
     assert answered == ("simulated_weights" in {item["code"] for item in document["warnings"]})
+
+
+def test_the_bundled_example_tells_the_scores_the_models_have_now() -> None:
+    document = load_example().outcome.document
+    for route in document["routes"]:
+        told, name = route["held_out"], route["name"]
+        now = held_out_score(load_model(name, DEFAULT_MODELS[name]).evaluation, told["regime"])
+        assert told == strict_json(now), "analyse it again: python -m spinehub.demo.example --reanalyse"
