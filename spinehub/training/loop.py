@@ -4,6 +4,7 @@ Hugging Face Accelerate places weights and joins gradients, so that the same loo
 several of either (``accelerate launch``). Each process takes batches of its own; the first scores, writes and decides.
 """
 
+import atexit
 import copy
 import math
 import time
@@ -112,6 +113,8 @@ class _Fitting:
     def __init__(self, job: Job[Any], plan: TrainingPlan, folder: Path) -> None:
         # bfloat16 is switched per pass here, since it pays on some processors only.
         self.accelerator = Accelerator(mixed_precision="no")
+        if self.accelerator.num_processes > 1:
+            atexit.register(_leave_group)
         self.job, self.plan, self.folder = job, plan, folder
         self.leads = bool(self.accelerator.is_main_process)
         self.device = self.accelerator.device
@@ -278,3 +281,9 @@ def _faster_in_half(job: Job[Any], network: nn.Module, batch: Any) -> bool:
     network.zero_grad(set_to_none=True)
     network.load_state_dict(before)  # normalisation layers have counted these passes
     return seconds[True] < seconds[False]
+
+
+def _leave_group() -> None:
+    """Before the interpreter goes: a process that left with its group's threads running now and then aborted."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
