@@ -26,12 +26,9 @@ def chance_scores(evaluation: Mapping[str, Any] | None, regime: str) -> Mapping[
     mapping or None
         None unless the 95 % interval of the AUC, over :data:`CHANCE_PATIENTS` answers or more, reaches 0.5.
     """
-    regimes = (evaluation or {}).get("regimes") or {}
-    scores: Mapping[str, Any] = (regimes.get(regime) or {}).get("end_to_end") or {}
+    scores = _told(evaluation, regime)
     low = (scores.get("auc") or {}).get("low")
-    if low is None or low > 0.5 or (scores.get("n_answered") or 0) < CHANCE_PATIENTS:
-        return None
-    return scores
+    return None if low is None or low > 0.5 else scores
 
 
 def worthless_outlines(evaluation: Mapping[str, Any] | None, regime: str) -> Mapping[str, Any] | None:
@@ -50,12 +47,16 @@ def worthless_outlines(evaluation: Mapping[str, Any] | None, regime: str) -> Map
         None unless the 95 % interval of the share of the gap between the empty mask's pixel accuracy and 1 that is
         closed lies at or below 0, over :data:`CHANCE_PATIENTS` answers or more.
     """
+    scores = _told(evaluation, regime)
+    high = (scores.get("gap_closed") or {}).get("high")
+    return None if high is None or high > 0.0 else scores
+
+
+def _told(evaluation: Mapping[str, Any] | None, regime: str) -> Mapping[str, Any]:
+    """Scores of a regime from one click; empty where too few answers tell."""
     regimes = (evaluation or {}).get("regimes") or {}
     scores: Mapping[str, Any] = (regimes.get(regime) or {}).get("end_to_end") or {}
-    high = (scores.get("gap_closed") or {}).get("high")
-    if high is None or high > 0.0 or (scores.get("n_answered") or 0) < CHANCE_PATIENTS:
-        return None
-    return scores
+    return scores if (scores.get("n_answered") or 0) >= CHANCE_PATIENTS else {}
 
 
 def chance_sentence(evaluation: Mapping[str, Any]) -> str:
