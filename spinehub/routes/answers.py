@@ -90,7 +90,7 @@ def answer_routes(
     No route gives a probability where nothing is marked, the lesion does not enhance, or the U-Net, asked too, sees no
     lesion in the marked region: a rule or a regression would judge any tissue. A route that its own evaluation did not
     find better than a coin on such input gives none either, and none does where the evaluation of the U-Net, asked too,
-    found its outlines no better than an empty mask. Where the image is unlike the training cases the
+    found its outlines worse than an empty mask. Where the image is unlike the training cases the
     probabilities stay, but nothing is decided, and the reasons are named.
 
     Parameters
